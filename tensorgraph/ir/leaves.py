@@ -1,0 +1,124 @@
+"""The leaves of graphs: placeholders, constants, and variables, whose values are stored."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tensorgraph.ir.node import SYMBOLIC, VARIABLE, Node
+from tensorgraph.ir.op import Op
+from tensorgraph.ir.types import Array, TensorType
+
+__all__ = ["Constant", "Leaf", "Placeholder", "Storage", "Variable", "constant"]
+
+LARGE = 1024  # bytes: larger constants are merged by identity and printed by name
+
+
+class Leaf(Op):
+    """A value that is given, not computed. Equal only to itself; constants merge by value when a graph is made."""
+
+    __slots__ = ()
+    leaf = True
+    type: TensorType
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type it was made with."""
+        return self.type
+
+    def axes(self, *types: TensorType) -> str:
+        """No inputs: every axis is new."""
+        return "-> " + " ".join(f"a{i}" for i in range(self.type.ndim))
+
+    def flops(self, *types: TensorType) -> int:
+        """Nothing is computed."""
+        return 0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Placeholder(Leaf):
+    """An input of graphs, fed when they run."""
+
+    label: str
+    type: TensorType
+    numpy = "placeholder({label})"
+    flags = SYMBOLIC
+
+
+class Storage:
+    """The place where a variable's value is: compiled updates write it.
+
+    Attributes
+    ----------
+    value
+        The array that holds the value now.
+    trainable
+        Whether optimizers update it; running statistics and keys are not.
+    """
+
+    __slots__ = ("trainable", "value")
+
+    def __init__(self, value: Array, trainable: bool = True) -> None:
+        self.value = value
+        self.trainable = trainable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Storage, (self.value, self.trainable)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Variable(Leaf):
+    """A value with storage: a parameter, or another piece of state."""
+
+    label: str
+    type: TensorType
+    storage: Storage
+    numpy = "parameter({label})"
+    flags = VARIABLE
+
+    def key(self) -> object:
+        """Equal only for the same storage."""
+        return Variable, id(self.storage)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Constant(Leaf):
+    """A known value, held as a read-only array of its own."""
+
+    value: Array
+    numpy = "constant({name})"
+
+    @property
+    def type(self) -> TensorType:  # type: ignore[override]
+        """The array's type."""
+        return TensorType(self.value.dtype, self.value.shape)
+
+    @property
+    def large(self) -> bool:
+        """Whether it is too large to be compared or printed."""
+        return self.value.nbytes > LARGE
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits of the SHA-256 of type and contents."""
+        text = hashlib.sha256(f"{self.type}".encode())
+        text.update(np.ascontiguousarray(self.value).data)
+        return text.hexdigest()[:8]
+
+    def key(self) -> object:
+        """Equal bytes if small (so 0.0 is not -0.0, and NaN equals itself), else the same array."""
+        if self.large:
+            return Constant, id(self.value)
+        return Constant, self.value.dtype, self.value.shape, self.value.tobytes()
+
+    def __repr__(self) -> str:
+        return f"Constant({self.digest})" if self.large else f"Constant({self.value!r})"
+
+
+def constant(value: Any, dtype: np.dtype[Any] | None = None) -> Node:
+    """A node for a known value, which is copied."""
+    array = np.array(value, dtype=dtype)
+    array.flags.writeable = False
+    return Node(Constant(array))

@@ -1,0 +1,50 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorgraph.errors import DTypeError, ShapeError
+from tensorgraph.ir.dims import DimLike, dim_key
+from tensorgraph.ir.op import Domain, Op
+from tensorgraph.ir.types import TensorType, broadcast_shapes
+
+
+class Matmul(Op):
+    """Matrix product of the last two axes; the axes before them broadcast."""
+
+    __slots__ = ()
+    numpy = "np.matmul({0}, {1}{out})"
+    domain = Domain()
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """``[…, m, k] @ […, k, n] -> […, m, n]``."""
+        a, b = types
+        if a.ndim < 2 or b.ndim < 2:
+            raise ShapeError("need at least two axes each")
+        if dim_key(a.shape[-1]) != dim_key(b.shape[-2]):
+            raise ShapeError(
+                f"do not multiply: the last axis of the first is {a.shape[-1]} and the last but one of the second is {b.shape[-2]}"
+            )
+        return TensorType(
+            matmul_dtype(a.dtype, b.dtype), (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+        )
+
+    def axes(self, *types: TensorType) -> str:
+        """`k` is contracted."""
+        return "... m k, ... k n -> ... m n"
+
+    def flops(self, *types: TensorType) -> DimLike:
+        """A multiplication and an addition per term."""
+        result = self.infer(*types)
+        return result.size * types[0].shape[-1] * 2
+
+
+def matmul_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of a product of sums."""
+    try:
+        return np.result_type(a, b)
+    except TypeError:
+        raise DTypeError("have no common dtype") from None

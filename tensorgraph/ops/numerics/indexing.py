@@ -1,0 +1,25 @@
+"""Writing parts of arrays without changing the original."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def index_set(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
+    """A copy of `x` with ``x[index] = values``."""
+    result = np.array(x)
+    result[index] = values
+    return result
+
+
+def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
+    """A copy of `x` with `values` added at `index`, repeated places included."""
+    result = np.array(x)
+    if any(isinstance(item, np.ndarray) for item in index):
+        np.add.at(result, index, values)
+    else:
+        result[index] += values
+    return result
