@@ -153,6 +153,7 @@ from tensorgraph.autodiff import (
     value_and_grad,
     vjp,
 )
+from tensorgraph.compiler import compile, jit
 from tensorgraph.ir import Dim, Graph, Node, Op, Result, TensorType, scope
 
 __version__ = "0.1.0"
@@ -195,6 +196,7 @@ __all__ = [
     "ceil",
     "checkpoint",
     "clip",
+    "compile",
     "concat",
     "conj",
     "cos",
@@ -231,14 +233,15 @@ __all__ = [
     "isinf",
     "isnan",
     "jacobian",
+    "jit",
     "jvp",
     "less",
     "less_equal",
     "linspace",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "log_softmax",
     "logaddexp",
     "logical_and",

@@ -154,13 +154,13 @@ def arange(
     """
     if stop is None:
         start, stop = 0, start
-    if any(isinstance(v, float) for v in (start, stop, step)):
+    if isinstance(start, float) or isinstance(stop, float) or isinstance(step, float):
         return asarray(np.arange(start, stop, step, dtype=dtype))  # type: ignore[arg-type]
     if not isinstance(step, int) or step == 0:
         raise located(ShapeError(f"arange: step is {step!r} and must be a number other than 0"))
     span = stop - start + (step - 1 if step > 0 else step + 1)
-    count = clamp(span // step if step > 0 else (-span) // -step)  # type: ignore[arg-type]
-    return Tensor(Node(Arange(start, step, count, as_dtype(np.int64 if dtype is None else dtype))))  # type: ignore[arg-type]
+    count = clamp(span // step if step > 0 else (-span) // -step)
+    return Tensor(Node(Arange(start, step, count, as_dtype(np.int64 if dtype is None else dtype))))
 
 
 def linspace(start: float, stop: float, /, num: int, *, dtype: Any = None, endpoint: bool = True) -> Tensor:

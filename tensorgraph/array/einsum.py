@@ -64,7 +64,7 @@ def _read(subscripts: str, tensors: Sequence[Tensor]) -> tuple[list[str], str]:
     terms = left.split(",")
     if len(terms) != len(tensors):
         raise _misfit(subscripts, f"{len(terms)} terms for {len(tensors)} operands")
-    spare = [c for c in map(chr, range(0x3B1, 0x3B1 + 24))]
+    spare = list(map(chr, range(0x3B1, 0x3B1 + 24)))
     longest = 0
     for i, (term, tensor) in enumerate(zip(terms, tensors, strict=True)):
         named = len(term.replace("...", ""))

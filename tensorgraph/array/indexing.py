@@ -127,7 +127,7 @@ def _trimmed(index: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _read_key(x: Tensor, key: Any, first: int) -> tuple[tuple[Any, ...], list[Tensor]]:
-    """The normalized index and its arrays, which will be inputs `first`, `first` + 1, …"""
+    """The normalized index and its arrays, which will be inputs `first`, `first` + 1 and so on."""
     items = _expanded(x, list(key) if isinstance(key, tuple) else [key])
     index: list[Any] = []
     arrays: list[Tensor] = []

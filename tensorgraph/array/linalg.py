@@ -43,8 +43,9 @@ def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
         message = f"matmul: {a.node.type} and {b.node.type}: an operand has no axes; multiply with * instead"
         raise located(ShapeError(message))
     row, column = a.ndim == 1, b.ndim == 1
-    if dim_key(a.shape[-1]) != dim_key(b.shape[0 if column else -2]):
-        message = f"matmul: {a.node.type} and {b.node.type} do not multiply: {a.shape[-1]} columns meet {b.shape[0 if column else -2]} rows"
+    columns, rows = a.shape[-1], b.shape[0 if column else -2]
+    if dim_key(columns) != dim_key(rows):
+        message = f"matmul: {a.node.type} and {b.node.type} do not multiply: {columns} columns meet {rows} rows"
         raise located(ShapeError(message))
     product = apply(Matmul(), expand_dims(a, 0) if row else a, expand_dims(b, 1) if column else b)
     dropped = tuple(axis for axis, drop in ((product.ndim - 2, row), (product.ndim - 1, column)) if drop)

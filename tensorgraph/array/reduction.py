@@ -142,7 +142,7 @@ def any(x: TensorLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tenso
     Tensor([ True, False], bool)
     """
     x = asarray(x)
-    return apply(reduction.Any_(some_axes("any", axis, x.ndim), keepdims), x)
+    return apply(reduction.AnyOf(some_axes("any", axis, x.ndim), keepdims), x)
 
 
 def all(x: TensorLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:

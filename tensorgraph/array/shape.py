@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from tensorgraph.ops import elementwise, meta
 from tensorgraph.ops import shape as ops
 
 __all__ = [
-    "astype", "broadcast_arrays", "broadcast_to", "concat", "expand_dims", "flip", "matrix_transpose", "moveaxis", "pad",
-    "permute_dims", "reshape", "split", "squeeze", "stack", "stop_gradient", "swapaxes", "unstack",
+    "astype", "broadcast_arrays", "broadcast_to", "concat", "expand_dims", "flip", "matrix_transpose", "moveaxis",
+    "pad", "permute_dims", "reshape", "split", "squeeze", "stack", "stop_gradient", "swapaxes", "unstack",
 ]  # fmt: skip
 
 
@@ -300,7 +301,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], /, axis: int 
         cuts = list(indices_or_sections)
     bounds = [None, *cuts, None]
     front = (slice(None),) * place
-    return [x[(*front, slice(a, b))] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [x[(*front, slice(a, b))] for a, b in pairwise(bounds)]
 
 
 def flip(x: TensorLike, /, axis: Axes = None) -> Tensor:

@@ -300,7 +300,7 @@ def softplus(x: TensorLike, /) -> Tensor:
     Examples
     --------
     >>> softplus([0.0, 1000.0])
-    Tensor([6.9314718e-01, 1.0000000e+03], float64)
+    Tensor([6.93147181e-01, 1.00000000e+03], float64)
     """
     return apply(ops.Softplus(), asarray(x))
 

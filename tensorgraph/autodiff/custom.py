@@ -59,8 +59,8 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             given = pull(*_filled(node, g))
             cotangents = list(given) if isinstance(given, (tuple, list)) else [given]
             if len(cotangents) != len(inputs):
-                message = f"custom_gradient: {f.__name__} has {len(inputs)} arguments and its rule gave {len(cotangents)} cotangents"
-                raise located(GradientError(message))
+                counts = f"has {len(inputs)} arguments and its rule gave {len(cotangents)} cotangents"
+                raise located(GradientError(f"custom_gradient: {f.__name__} {counts}"))
             return [None if c is None else asarray(c) for c in cotangents]
 
         return _overridden(result, [x.node for x in inputs], rule)

@@ -99,10 +99,13 @@ def _active(order: Sequence[Node], wrt: Sequence[Node]) -> set[Node]:
     """Nodes through which a derivative flows: they depend on `wrt` and are not integers."""
     active = set(wrt)
     for node in order:
-        if node not in active and any(source in active for source in node.inputs):
-            if any(kind.dtype.kind in "fc" for kind in node.types) and type(node.op) not in _STOPS:
-                active.add(node)
+        if any(source in active for source in node.inputs) and _differentiable(node):
+            active.add(node)
     return active
+
+
+def _differentiable(node: Node) -> bool:
+    return type(node.op) not in _STOPS and any(kind.dtype.kind in "fc" for kind in node.types)
 
 
 _STOPS = frozenset(cls for cls in NONDIFFERENTIABLE if cls is not Override)
@@ -119,15 +122,15 @@ def _united(parts: Sequence[Any]) -> Cotangent:
 class _Indexed(NamedTuple):
     """The cotangent of one result among several."""
 
-    index: int
+    position: int
     cotangent: Cotangent
 
 
 def _results(node: Node, parts: Sequence[Any]) -> list[Tensor | None]:
     total: list[Tensor | None] = [None] * len(node.types)
-    for index, cotangent in parts:
-        known = total[index]
-        total[index] = cotangent.value if known is None else known + cotangent.value
+    for position, cotangent in parts:
+        known = total[position]
+        total[position] = cotangent.value if known is None else known + cotangent.value
     return total
 
 

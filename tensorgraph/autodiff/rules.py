@@ -139,10 +139,10 @@ RULES: Mapping[type[Op], Rule] = {
     e.Imag: Adjoint(lambda n, g, x: g * 1j),
     e.Cast: Adjoint(lambda n, g, x: g),
     # reductions
-    r.Sum: Adjoint(lambda n, g, x: s.spread(n, g, x)),
-    r.Prod: Adjoint(lambda n, g, x: s.prod_adjoint(n, g, x)),
-    r.Max: Adjoint(lambda n, g, x: s.extreme_adjoint(n, g, x)),
-    r.Min: Adjoint(lambda n, g, x: s.extreme_adjoint(n, g, x)),
+    r.Sum: Adjoint(s.spread),
+    r.Prod: Adjoint(s.prod_adjoint),
+    r.Max: Adjoint(s.extreme_adjoint),
+    r.Min: Adjoint(s.extreme_adjoint),
     r.LogSumExp: Adjoint(lambda n, g, x: s.spread(n, g, x) * s.softmax_weights(n, x)),
     # moving elements
     sh.Reshape: Adjoint(lambda n, g, x: reshape(g, x.shape)),
@@ -150,7 +150,7 @@ RULES: Mapping[type[Op], Rule] = {
     sh.BroadcastTo: Adjoint(lambda n, g, x: g),
     sh.ExpandDims: Adjoint(lambda n, g, x: apply(sh.Squeeze(n.op.axis), g)),
     sh.Squeeze: Adjoint(lambda n, g, x: apply(sh.ExpandDims(n.op.axis), g)),
-    sh.Concat: Each(lambda n, g, i, *parts: s.concat_part(n, g, i, *parts)),
+    sh.Concat: Each(s.concat_part),
     sh.Pad: Adjoint(lambda n, g, x, v: s.crop(n, g, x), lambda n, g, x, v: sum(g) - sum(s.crop(n, g, x))),
     # indexing
     ix.Slice: Adjoint(lambda n, g, x: apply(ix.IndexAdd(n.op.index), zeros_like(x, dtype=g.dtype), g)),
@@ -168,8 +168,8 @@ RULES: Mapping[type[Op], Rule] = {
 NONDIFFERENTIABLE: Mapping[type[Op], str] = {
     **dict.fromkeys(
         (
-            e.Equal, e.NotEqual, e.Less, e.LessEqual, e.Greater, e.GreaterEqual, e.LogicalAnd, e.LogicalOr, e.LogicalXor,
-            e.LogicalNot, e.IsNan, e.IsInf, e.IsFinite, e.Signbit, r.Any_, r.All,
+            e.Equal, e.NotEqual, e.Less, e.LessEqual, e.Greater, e.GreaterEqual, e.LogicalAnd, e.LogicalOr,
+            e.LogicalXor, e.LogicalNot, e.IsNan, e.IsInf, e.IsFinite, e.Signbit, r.AnyOf, r.All,
         ),
         "the result is bool",
     ),

@@ -115,7 +115,7 @@ def prod_adjoint(n: Any, g: Tensor, x: Tensor) -> Tensor:
     """The product of the other elements, exact where some are zero, to every order.
 
     Along a known axis by a tree of products, whose adjoint multiplies and never divides; along a symbolic
-    one by an n × n table without its diagonal.
+    one by a square table without its diagonal.
     """
     axes = n.op.axis
     kept = [i for i in range(x.ndim) if i not in axes]

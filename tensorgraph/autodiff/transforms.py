@@ -59,8 +59,11 @@ def gradients(y: Tensor, xs: Tree, *, seed: TensorLike | None = None, disconnect
     >>> print(tg.Graph([x.node], [gradients(tg.sum(tg.exp(x)), x).node]))
     def graph(x):
         x = placeholder('x')  # float64[2]
+        d_sum = np.expand_dims(1.0, (0,))  # float64[1]
+        d_sum_2 = np.broadcast_to(d_sum, (2,))  # float64[2]
         exp = np.exp(x)  # float64[2]
-        return exp
+        d_exp = np.multiply(d_sum_2, exp)  # float64[2]
+        return d_exp
     """
     if disconnected not in {"raise", "zero"}:
         raise located(GradientError(f"gradients: disconnected is {disconnected!r}: say 'raise' or 'zero'"))
@@ -350,7 +353,7 @@ def _block(traced: _Traced, y: Tensor) -> list[Tensor]:
     for i in range(y.size):
         unit = np.zeros(y.size, y.dtype)
         unit[i] = 1
-        rows.append(traced.pull([(y.node, asarray(unit.reshape(y.shape)))]))  # type: ignore[arg-type]
+        rows.append(traced.pull([(y.node, asarray(unit.reshape(y.shape)))]))
     if not rows:
         return [zeros((*y.shape, *x.shape), dtype=x.dtype) for x in traced.given]
     columns = [stack(list(parts)) for parts in zip(*rows, strict=True)]

@@ -1,13 +1,14 @@
 """Axis maps: how the axes of an op's results follow from those of its inputs, in one line of text.
 
-======================  ==============================================================================
-``... m k, ... k n -> ... m n``  a label in inputs and result passes through; one missing in the result (`k`) is contracted
-``...``                 leading axes that pass elementwise, broadcast as NumPy does
-``(a b) c -> a b c``    axes that are merged: `a` is the outer factor
-``k!``                  the axis is needed whole: indexed, sorted, scanned or windowed along
-``1``                   an axis of size one
-``a b -> a | max``      the operation that contracts, where it is not a sum
-======================  ==============================================================================
+===============================  ===================================================================================
+``... m k, ... k n -> ... m n``  a label on both sides passes through; one missing in the result (`k`) is contracted
+``...``                          leading axes that pass elementwise, broadcast as NumPy does
+``(a b) c -> a b c``             axes that are merged: `a` is the outer factor
+``k!``                           the axis is needed whole: indexed, sorted, scanned or windowed along
+``1``                            an axis of size one
+`` -> a``                        a blank before the arrow is one operand without axes; ``-> a`` has no operands
+``a b -> a | max``               the operation that contracts, where it is not a sum
+===============================  ===================================================================================
 
 Tiling, threading and batching are derived from this statement, so an op says it once.
 """
@@ -62,7 +63,7 @@ class AxisMap:
         if not arrow:
             raise ValueError(f"axis map {text!r} has no ->")
         whole = frozenset(re.findall(r"(\w+)!", body))
-        inputs = tuple(_term(part) for part in left.split(",")) if left.strip() else ()
+        inputs = tuple(_term(part) for part in left.split(",")) if left else ()
         return AxisMap(inputs, tuple(_term(part) for part in right.split(",")), whole, monoid.strip() or "+")
 
     @property

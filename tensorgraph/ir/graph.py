@@ -126,20 +126,21 @@ class Graph:
     outputs: tuple[Node, ...]
     updates: tuple[Effect, ...]
     nodes: tuple[Node, ...]
+    _key: object
 
     def __init__(self, inputs: Iterable[Node], outputs: Iterable[Node], updates: Iterable[Effect] = ()) -> None:
-        inputs, outputs, updates = tuple(inputs), tuple(outputs), _distinct(updates)
+        inputs, outputs, following = tuple(inputs), tuple(outputs), _distinct(updates)
         _check_inputs(inputs)
-        for variable, value in collect_effects([*outputs, *updates.values()]).items():
-            if updates.setdefault(variable, value) is not value:
+        for variable, value in collect_effects([*outputs, *following.values()]).items():
+            if following.setdefault(variable, value) is not value:
                 raise located(
                     CompileError(f"{_label(variable)} is written by a layer and by updates=, with different values")
                 )
-        new = Builder().rebuild([*inputs, *outputs, *updates, *updates.values()])
+        new = Builder().rebuild([*inputs, *outputs, *following, *following.values()])
         set_ = object.__setattr__
         set_(self, "inputs", inputs)
         set_(self, "outputs", tuple(new[node] for node in outputs))
-        set_(self, "updates", tuple((variable, new[value]) for variable, value in updates.items()))
+        set_(self, "updates", tuple((variable, new[value]) for variable, value in following.items()))
         set_(self, "nodes", tuple(topological(self.roots)))
         set_(self, "_key", None)
         _check_placeholders(self)

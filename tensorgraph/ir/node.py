@@ -176,6 +176,7 @@ def _fill(
 
 
 def _remake(like: Node, inputs: tuple[Node, ...], effects: tuple[Effect, ...], primal: Node | None) -> Node:
+    types: tuple[TensorType, ...]
     if isinstance(like.op, Pick):
         types = (inputs[0].types[like.op.index],)
     elif all(a is b or a.types == b.types for a, b in zip(inputs, like.inputs, strict=True)):
@@ -238,7 +239,9 @@ def substitute(roots: Sequence[Node], replacements: Mapping[Node, Node]) -> list
 
 # ---- pickling: graphs may be deeper than the interpreter's stack, so interior nodes become rows
 
-Row: TypeAlias = "tuple[type[Node], Op, tuple[int, ...], tuple[TensorType, ...], str, Location | None, int | None, tuple[tuple[int, int], ...]]"
+Numbers: TypeAlias = "tuple[int, ...]"
+Pairs: TypeAlias = "tuple[tuple[int, int], ...]"
+Row: TypeAlias = "tuple[type[Node], Op, Numbers, tuple[TensorType, ...], str, Location | None, int | None, Pairs]"
 Flat: TypeAlias = "tuple[list[Node | Row], list[int]]"
 
 

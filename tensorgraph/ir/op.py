@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from string import Formatter
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from tensorgraph.ir.types import Array, TensorType
 __all__ = ["Domain", "Interval", "Op", "Types", "format_attribute", "freeze", "resolve"]
 
 Types: TypeAlias = "TensorType | tuple[TensorType, ...]"
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,12 @@ class Op:
         return f"{type(self).__name__}({inner})"
 
 
-@cache
+def _cached(function: F) -> F:
+    """`functools.cache`, typed for classes: to mypy a class whose instances define a hash has none itself."""
+    return cast(F, cache(function))
+
+
+@_cached
 def attribute_names(cls: type[Op]) -> tuple[str, ...]:
     """Names of an op's attributes: its dataclass fields."""
     # __dataclass_fields__ also lists ClassVars, under another field type.
@@ -172,12 +178,12 @@ def attribute_names(cls: type[Op]) -> tuple[str, ...]:
     return tuple(name for name, field in fields.items() if field._field_type.name == "_FIELD")
 
 
-@cache
+@_cached
 def _template(cls: type[Op]) -> tuple[tuple[str, str | None, str], ...]:
     return tuple((text, field, spec or "") for text, field, spec, _ in Formatter().parse(cls.numpy))
 
 
-@cache
+@_cached
 def _compiled(cls: type[Op], count: int) -> Callable[..., Any]:
     """The spelling as a function of arrays and attributes."""
     names = [f"_{i}" for i in range(count)]
@@ -201,14 +207,11 @@ def format_attribute(value: Any, operands: Sequence[str] = (), *, inside: bool =
     """An attribute as Python source; `inside` brackets, slices are written ``1:3``."""
     if isinstance(value, tuple):
         if any(_bracket_only(item) for item in value) or inside:
-            items = ", ".join(format_attribute(item, operands, inside=True) for item in value)
-            items = items or "()"
+            items = ", ".join(format_attribute(item, operands, inside=True) for item in value) or "()"
             comma = "," if len(value) == 1 else ""
-            return (
-                items + (comma if inside and isinstance(value[0], tuple) else "")
-                if inside
-                else f"np.s_[{items}{comma}]"
-            )
+            if not inside:
+                return f"np.s_[{items}{comma}]"
+            return items + comma if value and isinstance(value[0], tuple) else items
         inner = ", ".join(format_attribute(item, operands) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, slice):

@@ -22,6 +22,7 @@ from tensorgraph.ir.leaves import Constant, Leaf, Placeholder, Storage, Variable
 from tensorgraph.ir.names import is_literal, name_nodes
 from tensorgraph.ir.node import Effect, Node, Pick, Result
 from tensorgraph.ir.op import Op, Operand
+from tensorgraph.ir.provenance import Context, Location, context
 from tensorgraph.ir.types import Array, TensorType, as_dtype
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def literal(node: Node, dtype: np.dtype[Any] | None) -> str:
     text = _scalar_text(value[()])
     if text is None:
         return f"np.frombuffer({value.tobytes()!r}, dtype=np.{value.dtype.name})[0]"
-    return text if value.dtype == dtype else f"np.{value.dtype.name}({text})"
+    return text if dtype is not None and value.dtype == dtype else f"np.{value.dtype.name}({text})"
 
 
 def _scalar_text(value: Any) -> str | None:
@@ -91,23 +92,19 @@ def _scalar_text(value: Any) -> str | None:
         return str(value.item())
     if isinstance(value, np.complexfloating):
         real, imag = _scalar_text(value.real), _scalar_text(value.imag)
-        text = f"complex({real}, {imag})"
-        return None if real is None or imag is None else text
+        return None if real is None or imag is None else f"complex({real}, {imag})"
     if np.isnan(value):
-        text = "np.nan"
-    elif np.isinf(value):
-        text = "np.inf" if value > 0 else "-np.inf"
-    else:
-        short = str(value)
-        text = short if "." in short or "e" in short else f"{short}.0"
-        if type(value)(float(text)).tobytes() != value.tobytes():
-            text = repr(float(value))
-    return (
-        text
-        if type(value)(float(text.removeprefix("-np.").removeprefix("np."))).tobytes() == value.tobytes()
-        or text == "-np.inf"
-        else None
-    )
+        return "np.nan" if _reads_back("nan", value) else None  # another NaN has a sign or a payload
+    if np.isinf(value):
+        return "np.inf" if value > 0 else "-np.inf"
+    short = str(value)
+    text = short if "." in short or "e" in short else f"{short}.0"
+    return next((t for t in (text, repr(float(value))) if _reads_back(t, value)), None)
+
+
+def _reads_back(text: str, value: Any) -> bool:
+    """Whether a float's text gives its very bits."""
+    return bool(type(value)(float(text)).tobytes() == value.tobytes())
 
 
 def _array_text(value: Array) -> str:
@@ -138,7 +135,7 @@ def parse_graph(text: str, constants: Mapping[str, Array]) -> tuple[list[Node], 
         raise ParseError("line 1: a graph begins with 'def graph(...):'")
     for number, line in enumerate(lines[1:], start=2):
         try:
-            reader.read(line)
+            reader.read(line, number)
         except (TensorGraphError, SyntaxError, KeyError, ValueError) as error:
             raise ParseError(f"line {number}: {line.strip()!r}: {error}") from None
     inputs = [name.strip() for name in header[1].split(",") if name.strip()]
@@ -155,14 +152,16 @@ class _Reader:
         self.updates: list[Effect] = []
         self._constants = constants
 
-    def read(self, line: str) -> None:
+    def read(self, line: str, number: int) -> None:
         code, _, comment = line.rpartition("  # ")
         statement = ast.parse((code or line).strip()).body
         match statement:
             case []:
                 return
             case [ast.Assign(targets=[target], value=value)]:
-                self._assign(target, value, comment)
+                variable = target.id if isinstance(target, ast.Name) else None
+                with context(Context(site=Location("<graph>", number, variable))):  # so that names stay as printed
+                    self._assign(target, value, comment)
             case [ast.Expr(value=ast.Call(func=ast.Name(id="update"), args=[ast.Name(id=name), value]))]:
                 self.updates.append((self.nodes[name], self._operand(value, None)))
             case [ast.Return(value=value)]:
@@ -192,30 +191,34 @@ class _Reader:
             case "placeholder", [ast.Constant(value=str() as label)]:
                 return Node(Placeholder(label, kind))
             case "parameter", [ast.Constant(value=str() as label)]:
-                storage = Storage(np.zeros(kind.with_sizes({}).shape, kind.dtype), trainable=not value.keywords)  # type: ignore[arg-type]
+                storage = Storage(np.zeros(kind.with_sizes({}).shape, kind.dtype), trainable=not value.keywords)
                 return Node(Variable(label, kind, storage))
             case "constant", [ast.Constant(value=str() as label)]:
                 if label not in self._constants:
                     raise ParseError(f"constants= has no {label!r}")
                 return constant(self._constants[label], kind.dtype)
             case "np.array", [items]:
-                values = np.array(_evaluate(items), dtype=kind.dtype).reshape(kind.with_sizes({}).shape)  # type: ignore[arg-type]
+                values = np.array(_evaluate(items), dtype=kind.dtype).reshape(kind.with_sizes({}).shape)
                 return constant(values)
             case "np.zeros", [ast.Tuple()] if 0 in kind.shape:
-                return constant(np.zeros(kind.with_sizes({}).shape, kind.dtype))  # type: ignore[arg-type]
-            case (("np.frombuffer(" | "np.frombuffer"), [ast.Constant(value=bytes() as data)]):
+                return constant(np.zeros(kind.with_sizes({}).shape, kind.dtype))
+            case "np.frombuffer", [ast.Constant(value=bytes() as data)]:
                 return constant(np.frombuffer(data, kind.dtype))
         if ast.unparse(value.func).startswith("np.frombuffer("):
             data = value.func.value.args[0].value  # type: ignore[attr-defined]
-            return constant(np.frombuffer(data, kind.dtype).reshape(kind.with_sizes({}).shape))  # type: ignore[arg-type]
+            return constant(np.frombuffer(data, kind.dtype).reshape(kind.with_sizes({}).shape))
         return None
 
     def _apply(self, tree: ast.expr) -> Node:
+        refused: TensorGraphError = ParseError("no operation is spelled like this")
         for cls, pattern in _patterns().get(_signature(tree), ()):
             found = _Match(self)
             if found.match(pattern, tree):
-                return found.node(cls)
-        raise ParseError("no operation is spelled like this")
+                try:
+                    return found.node(cls)
+                except TensorGraphError as error:  # perhaps another class is spelled like this too
+                    refused = error
+        raise refused
 
     def _operand(self, tree: ast.expr, dtype: np.dtype[Any] | None) -> Node:
         match tree:
@@ -245,11 +248,13 @@ class _Match:
         if isinstance(pattern, ast.Name) and pattern.id.startswith("_in"):
             known = self._operands.setdefault(int(pattern.id[3:]), tree)
             return ast.dump(known) == ast.dump(tree)
-        if isinstance(pattern, ast.Name) and pattern.id.startswith("_at_"):
+        if isinstance(pattern, ast.Name) and pattern.id.startswith(("_at_", "_it_")):
             try:
-                self._attributes[pattern.id[4:]] = _attribute(tree, self._reader.nodes, self._indexed)
-            except (ParseError, TensorGraphError):
+                value = _attribute(tree, self._reader.nodes, self._indexed)
+            except TensorGraphError:
                 return False
+            items = pattern.id.startswith("_it_") and not isinstance(tree, ast.Tuple)
+            self._attributes[pattern.id[4:]] = (value,) if items else value
             return True
         if type(pattern) is not type(tree):
             return False
@@ -299,12 +304,13 @@ def _pattern_table(classes: tuple[type[Op], ...]) -> Mapping[str, Sequence[tuple
     table: dict[str, list[tuple[type[Op], ast.expr]]] = {}
     for cls in classes:
         parts = []
-        for text, field, _, _ in Formatter().parse(cls.numpy):
+        for text, field, spec, _ in Formatter().parse(cls.numpy):
             parts.append(text)
             if field == "*":
                 parts.append("*_ins")
             elif field is not None and field != "out":
-                parts.append(f"_in{field}" if field.isdigit() else f"_at_{field}")
+                prefix = "_in" if field.isdigit() else "_it_" if spec == "items" else "_at_"
+                parts.append(prefix + field)
         source = re.sub(r"\(\*_ins\)(?=,)", "(*_ins,)", "".join(parts))
         tree = ast.parse(source, mode="eval").body
         table.setdefault(_signature(tree), []).append((cls, tree))

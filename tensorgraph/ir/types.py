@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from tensorgraph.errors import DTypeError, ShapeError
 from tensorgraph.ir.dims import Dim, DimLike, Shape, dim_key, evaluate_dim, parse_dim, same_shape
 
-__all__ = ["DTYPES", "Array", "TensorType", "as_dtype", "as_shape", "broadcast_shapes", "format_shape", "scalar_dtype"]
+__all__ = [
+    "DTYPES", "Array", "Shape", "TensorType", "as_dtype", "as_shape", "broadcast_shapes", "format_shape",
+    "scalar_dtype",
+]  # fmt: skip
 
 Array: TypeAlias = NDArray[Any]
 
@@ -25,7 +28,7 @@ DTYPES: tuple[str, ...] = (
 @lru_cache(maxsize=256)
 def _known_dtype(dtype: Any) -> np.dtype[Any]:
     try:
-        found = np.dtype(dtype)
+        found: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
         raise DTypeError(f"{dtype!r} is no data type: use one of {', '.join(DTYPES)}") from None
     if found.name not in DTYPES:
@@ -40,7 +43,8 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 
 def scalar_dtype(dtype: np.dtype[Any], scalar: complex) -> np.dtype[Any]:
     """The dtype in which a Python scalar meets a tensor of `dtype`: weak, as in NumPy 2 (NEP 50)."""
-    return _weak(dtype, type(scalar))
+    kind: Any = type(scalar)
+    return _weak(dtype, kind)
 
 
 @lru_cache(maxsize=256)
@@ -155,8 +159,7 @@ class TensorType:
         return TensorType(as_dtype(name), tuple(parse_dim(part) for part in _split(inner)))
 
 
-_set_dtype = TensorType.dtype.__set__  # type: ignore[attr-defined]
-_set_shape = TensorType.shape.__set__  # type: ignore[attr-defined]
+_set_dtype, _set_shape = (getattr(TensorType, name).__set__ for name in ("dtype", "shape"))
 
 
 def _split(inner: str) -> list[str]:

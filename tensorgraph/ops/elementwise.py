@@ -55,6 +55,7 @@ def _broadcast(types: tuple[TensorType, ...]) -> Shape:
 
 @cache
 def ufunc_dtype(ufunc: np.ufunc, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
+    """The dtype of a ufunc's last result for operands of these dtypes."""
     try:
         found: np.dtype[Any] = ufunc.resolve_dtypes((*dtypes, *[None] * ufunc.nout))[-1]
     except TypeError:

@@ -1,6 +1,7 @@
 """Reading and writing parts of arrays.
 
-An index is a tuple of slices (an axis taken in full is ``:``), integers, None, and `Operand(k)` for an array held by input k.
+An index is a tuple of slices (an axis taken in full is ``:``), integers, None, and `Operand(k)` for an
+array held by input k.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ class Slice(_Indexing):
 
     def infer(self, *types: TensorType) -> TensorType:
         """Slices shorten, integers drop, None adds."""
+        if len(types) > 1:
+            raise IndexingError("cannot be indexed: index arrays are read by gather, not by slice")
         return TensorType(types[0].dtype, indexed_shape(types[0].shape, self.index, {}))
 
     def axes(self, *types: TensorType) -> str:

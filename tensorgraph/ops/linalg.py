@@ -24,13 +24,12 @@ class Matmul(Op):
         a, b = types
         if a.ndim < 2 or b.ndim < 2:
             raise ShapeError("need at least two axes each")
-        if dim_key(a.shape[-1]) != dim_key(b.shape[-2]):
-            raise ShapeError(
-                f"do not multiply: the last axis of the first is {a.shape[-1]} and the last but one of the second is {b.shape[-2]}"
-            )
-        return TensorType(
-            matmul_dtype(a.dtype, b.dtype), (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-        )
+        (*batch_a, rows, columns), (*batch_b, other, last) = a.shape, b.shape
+        if dim_key(columns) != dim_key(other):
+            meeting = f"the last axis of the first is {columns} and the last but one of the second is {other}"
+            raise ShapeError(f"do not multiply: {meeting}")
+        batch = broadcast_shapes(tuple(batch_a), tuple(batch_b))
+        return TensorType(matmul_dtype(a.dtype, b.dtype), (*batch, rows, last))
 
     def axes(self, *types: TensorType) -> str:
         """`k` is contracted."""

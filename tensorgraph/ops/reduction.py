@@ -111,7 +111,7 @@ class Min(_Ordered):
     monoid = "min"
 
 
-class Any_(Reduction):
+class AnyOf(Reduction):
     """Whether any element is true."""
 
     name = "any"

@@ -295,7 +295,7 @@ class Arange(_Movement):
     step: int
     count: DimLike
     dtype: np.dtype[Any]
-    numpy = "np.arange({start}, {start} + {count} * {step}, {step}, dtype={dtype})"
+    numpy = "np.arange({start}, {start} + ({count}) * {step}, {step}, dtype={dtype})"
 
     def infer(self, *types: TensorType) -> TensorType:
         """One axis."""

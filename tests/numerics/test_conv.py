@@ -74,7 +74,7 @@ def same(actual: np.ndarray, expected: np.ndarray) -> None:
 def test_fast_is_the_definition(case: Case) -> None:
     x, w, g, attributes = case
     same(conv(x, w, *attributes), conv_reference(x, w, *attributes))
-    same(conv_input_grad(g, w, x.shape, *attributes), conv_input_grad_reference(g, w, x.shape, *attributes))
+    same(conv_input_grad(g, w, x.shape[2:], *attributes), conv_input_grad_reference(g, w, x.shape[2:], *attributes))
     kernel = w.shape[2:]
     same(conv_weight_grad(x, g, kernel, *attributes), conv_weight_grad_reference(x, g, kernel, *attributes))
 
@@ -86,7 +86,7 @@ def test_the_definition_by_hand() -> None:
     same(conv_reference(x, w, (1,), ((0, 0),), (2,), 1), np.array([[[31.0, 42]]]))
     same(conv_reference(x, w, (1,), ((-1, -1),), (1,), 1), np.array([[[32.0]]]))
     g = np.array([[[1.0, 0, 2]]])
-    same(conv_input_grad_reference(g, w, x.shape, (1,), ((0, 0),), (1,), 1), np.array([[[1.0, 10, 2, 20]]]))
+    same(conv_input_grad_reference(g, w, x.shape[2:], (1,), ((0, 0),), (1,), 1), np.array([[[1.0, 10, 2, 20]]]))
     same(conv_weight_grad_reference(x, g, (2,), (1,), ((0, 0),), (1,), 1), np.array([[[7.0, 10]]]))
 
 
@@ -94,7 +94,7 @@ def test_the_definition_by_hand() -> None:
 def test_gradients_are_adjoint(case: Case) -> None:
     x, w, g, attributes = case
     product = np.sum(conv(x, w, *attributes) * g)
-    assert product == np.sum(x * conv_input_grad(g, w, x.shape, *attributes))
+    assert product == np.sum(x * conv_input_grad(g, w, x.shape[2:], *attributes))
     assert product == np.sum(w * conv_weight_grad(x, g, w.shape[2:], *attributes))
 
 
@@ -108,8 +108,8 @@ def test_inputs_may_be_strided_and_read_only(case: Case) -> None:
     before = [a.copy() for a in wide]
     same(conv(wide[0], wide[1], *attributes), expected)
     same(
-        conv_input_grad(wide[2], wide[1], x.shape, *attributes),
-        conv_input_grad_reference(g, w, x.shape, *attributes),
+        conv_input_grad(wide[2], wide[1], x.shape[2:], *attributes),
+        conv_input_grad_reference(g, w, x.shape[2:], *attributes),
     )
     same(
         conv_weight_grad(wide[0], wide[2], w.shape[2:], *attributes),
@@ -128,8 +128,8 @@ def test_batches_are_cut_into_blocks(groups: int) -> None:
     whole, each = conv(x, w, *attributes), [conv(x[i : i + 1], w, *attributes) for i in range(7)]
     same(whole, np.concatenate(each))
     g = rng.integers(-2, 3, whole.shape).astype(np.float32)
-    each = [conv_input_grad(g[i : i + 1], w, (1, *x.shape[1:]), *attributes) for i in range(7)]
-    same(conv_input_grad(g, w, x.shape, *attributes), np.concatenate(each))
+    each = [conv_input_grad(g[i : i + 1], w, x.shape[2:], *attributes) for i in range(7)]
+    same(conv_input_grad(g, w, x.shape[2:], *attributes), np.concatenate(each))
     each = [conv_weight_grad(x[i : i + 1], g[i : i + 1], (3, 3), *attributes) for i in range(7)]
     same(conv_weight_grad(x, g, (3, 3), *attributes), np.add.reduce(each))
 
@@ -182,7 +182,7 @@ def test_equals_torch(case: Case) -> None:
     dx, dw = torch.autograd.grad(ty, (tx, tw), torch.from_numpy(g.conj().copy()))
     attributes = (stride, padding, dilation, groups)
     np.testing.assert_allclose(conv(x, w, *attributes), ty.detach().numpy(), atol=1e-10)
-    np.testing.assert_allclose(conv_input_grad(g, w, x.shape, *attributes), dx.numpy().conj(), atol=1e-10)
+    np.testing.assert_allclose(conv_input_grad(g, w, x.shape[2:], *attributes), dx.numpy().conj(), atol=1e-10)
     np.testing.assert_allclose(conv_weight_grad(x, g, w.shape[2:], *attributes), dw.numpy().conj(), atol=1e-10)
 
 
@@ -211,5 +211,5 @@ def test_is_transposed_convolution() -> None:
     expected = torch.nn.functional.conv_transpose2d(
         torch.from_numpy(g), torch.from_numpy(w), stride=(3, 2), padding=(1, 0), output_padding=(2, 1), groups=3
     )
-    actual = conv_input_grad(g, w, tuple(expected.numpy().shape), (3, 2), ((1, 1), (0, 0)), (1, 1), 3)
+    actual = conv_input_grad(g, w, tuple(expected.numpy().shape[2:]), (3, 2), ((1, 1), (0, 0)), (1, 1), 3)
     np.testing.assert_allclose(actual, expected.numpy(), atol=1e-12)

@@ -28,10 +28,10 @@ def adaptive_avg_pool(x: np.ndarray, output_size: tuple[int, ...]) -> np.ndarray
     return out.astype(x.dtype)
 
 
-def adaptive_avg_pool_grad(g: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+def adaptive_avg_pool_grad(g: np.ndarray, spatial: tuple[int, ...]) -> np.ndarray:
     """Spread gradients evenly over adaptive windows: the adjoint of `adaptive_avg_pool`."""
     grad = g.astype(np.float32) if g.dtype == np.float16 else g
-    for axis, n in enumerate(input_shape[2:], 2):
+    for axis, n in enumerate(spatial, 2):
         wider = np.zeros((*grad.shape[:axis], n, *grad.shape[axis + 1 :]), grad.dtype)
         source, target = np.moveaxis(grad, axis, 0), np.moveaxis(wider, axis, 0)
         for i, (start, stop) in enumerate(adaptive_bounds(n, grad.shape[axis])):

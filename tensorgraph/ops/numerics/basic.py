@@ -11,18 +11,23 @@ from numpy.typing import NDArray
 
 def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
     """1 / (1 + exp(-x)), accurate in both tails."""
+    x = x if x.dtype.kind == "f" else x + np.float16(0)  # the dtype that np.exp gives; negation needs a sign
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+    result: NDArray[Any] = np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+    return result
 
 
 def softplus(x: NDArray[Any]) -> NDArray[Any]:
     """log(1 + exp(x)) without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    x = x if x.dtype.kind == "f" else x + np.float16(0)  # the dtype that np.exp gives; negation needs a sign
+    result: NDArray[Any] = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return result
 
 
 def relu(x: NDArray[Any]) -> NDArray[Any]:
     """max(x, 0)."""
-    return np.maximum(x, 0)
+    result: NDArray[Any] = np.maximum(x, 0)
+    return result
 
 
 def sinc_derivative(x: NDArray[Any], order: int) -> NDArray[Any]:
@@ -31,9 +36,9 @@ def sinc_derivative(x: NDArray[Any], order: int) -> NDArray[Any]:
     Near 0 by its Taylor series; elsewhere by differentiating x f = sin(pi x) / pi, which gives
     x f^(k) + k f^(k-1) = pi^(k-1) sin(pi x + k pi / 2).
     """
+    plain: NDArray[Any] = np.sinc(x)
     if order == 0:
-        return np.sinc(x)
-    dtype = np.sinc(x).dtype
+        return plain
     z = np.asarray(x, np.float64)
     near = np.abs(z) < 0.5 + 0.25 * order
     series = np.zeros_like(z)
@@ -46,12 +51,12 @@ def sinc_derivative(x: NDArray[Any], order: int) -> NDArray[Any]:
     f = np.sinc(outside)
     for k in range(1, order + 1):
         f = (np.pi ** (k - 1) * np.sin(np.pi * outside + k * np.pi / 2) - k * f) / outside
-    return np.where(near, series, f).astype(dtype)
+    return np.where(near, series, f).astype(plain.dtype)
 
 
 def logsumexp(x: NDArray[Any], axis: tuple[int, ...], keepdims: bool) -> NDArray[Any]:
     """log(sum(exp(x))) without overflow; right where elements are infinite."""
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     finite = np.where(np.isfinite(top), top, np.zeros_like(top))
-    total = np.log(np.sum(np.exp(x - finite), axis=axis, keepdims=True)) + finite
+    total: NDArray[Any] = np.log(np.sum(np.exp(x - finite), axis=axis, keepdims=True)) + finite
     return total if keepdims else np.squeeze(total, axis=axis)

@@ -126,7 +126,7 @@ def conv(
 def conv_input_grad(
     g: np.ndarray,
     w: np.ndarray,
-    input_shape: tuple[int, ...],
+    spatial: tuple[int, ...],
     stride: tuple[int, ...],
     padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...],
@@ -140,8 +140,8 @@ def conv_input_grad(
     ----------
     g, w
         ``[n, o, *output]`` and ``[o, c // groups, *kernel]``.
-    input_shape
-        ``(n, c, *spatial)`` of the convolution's input; it settles what the stride left open.
+    spatial
+        Spatial sizes of the convolution's input; they settle what the stride left open.
     stride, padding, dilation, groups
         Those of the convolution.
 
@@ -150,13 +150,13 @@ def conv_input_grad(
     ndarray
         ``[n, c, *spatial]``.
     """
-    n, c = input_shape[:2]
+    n, c = g.shape[0], w.shape[1] * groups
     o, kernel, output = w.shape[0], w.shape[2:], g.shape[2:]
     if not g.size:
-        return np.zeros(input_shape, np.result_type(g, w))
+        return np.zeros((n, c, *spatial), np.result_type(g, w))
     work = conv_work_dtype(g.dtype, w.dtype)
     taps, positions, many = int(np.prod(kernel)), int(np.prod(output)), o // groups
-    sizes = tuple(max(size + a + b, 0) for size, (a, b) in zip(input_shape[2:], padding, strict=True))
+    sizes = tuple(max(size + a + b, 0) for size, (a, b) in zip(spatial, padding, strict=True))
     grad = np.zeros((n, c, *sizes), work)
     view = conv_windows(grad, kernel, stride, dilation, writeable=True)
     values, weights = g.astype(work, copy=False), w.astype(work, copy=False)
@@ -300,15 +300,15 @@ def conv_reference(
 def conv_input_grad_reference(
     g: np.ndarray,
     w: np.ndarray,
-    input_shape: tuple[int, ...],
+    spatial: tuple[int, ...],
     stride: tuple[int, ...],
     padding: tuple[tuple[int, int], ...],
     dilation: tuple[int, ...],
     groups: int,
 ) -> np.ndarray:
     """Define `conv_input_grad` by nested loops: each product of the convolution, read backwards."""
-    out = np.zeros(input_shape, conv_work_dtype(g.dtype, w.dtype))
-    for i, k, p in conv_terms(input_shape, w.shape, stride, padding, dilation, groups):
+    out = np.zeros((g.shape[0], w.shape[1] * groups, *spatial), conv_work_dtype(g.dtype, w.dtype))
+    for i, k, p in conv_terms(out.shape, w.shape, stride, padding, dilation, groups):
         with np.errstate(over="ignore"):  # integers wrap
             out[i] += out.dtype.type(g[p]) * out.dtype.type(w[k])
     return out.astype(np.result_type(g, w), copy=False)

@@ -192,7 +192,7 @@ def avg_pool(
 
 def avg_pool_grad(
     g: np.ndarray,
-    input_shape: tuple[int, ...],
+    spatial: tuple[int, ...],
     kernel: tuple[int, ...],
     stride: tuple[int, ...],
     padding: tuple[tuple[int, int], ...],
@@ -201,8 +201,7 @@ def avg_pool_grad(
     count_include_pad: bool,
 ) -> np.ndarray:
     """Spread each window's gradient evenly over what it averaged: the adjoint of `avg_pool`."""
-    spatial = input_shape[2:]
-    grad = np.zeros(input_shape, np.float32 if g.dtype == np.float16 else g.dtype)
+    grad = np.zeros(g.shape[:2] + spatial, np.float32 if g.dtype == np.float16 else g.dtype)
     counts = avg_pool_counts(spatial, kernel, stride, padding, dilation, ceil_mode, count_include_pad)
     share = g / counts.astype(grad.dtype)
     for source, target in pool_taps(spatial, g.shape[2:], kernel, stride, padding, dilation):
@@ -341,7 +340,7 @@ def avg_pool_reference(
 
 def avg_pool_grad_reference(
     g: np.ndarray,
-    input_shape: tuple[int, ...],
+    spatial: tuple[int, ...],
     kernel: tuple[int, ...],
     stride: tuple[int, ...],
     padding: tuple[tuple[int, int], ...],
@@ -350,9 +349,8 @@ def avg_pool_grad_reference(
     count_include_pad: bool,
 ) -> np.ndarray:
     """Define `avg_pool_grad` by nested loops."""
-    spatial = input_shape[2:]
-    grad = np.zeros(input_shape, np.float32 if g.dtype == np.float16 else g.dtype)
-    for channel in np.ndindex(*input_shape[:2]):
+    grad = np.zeros(g.shape[:2] + spatial, np.float32 if g.dtype == np.float16 else g.dtype)
+    for channel in np.ndindex(*g.shape[:2]):
         for place, inside in pool_windows(spatial, kernel, stride, padding, dilation, ceil_mode):
             count = avg_pool_count(place, spatial, kernel, stride, padding, dilation)
             for where in inside:

@@ -1,0 +1,123 @@
+"""`compile`: the only place that knows the whole pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, TypeAlias
+
+from tensorgraph.array.leaves import Parameter
+from tensorgraph.array.tensor import Tensor, TensorLike, asarray
+from tensorgraph.codegen.emit import emit
+from tensorgraph.codegen.kernel import Kernel, Stage
+from tensorgraph.errors import CompileError, InputError
+from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.node import Node
+from tensorgraph.ir.provenance import located
+from tensorgraph.ir.tree import Tree, flatten_tree
+from tensorgraph.passes.fold import drop_identities, fold_constants
+from tensorgraph.schedule.plan import plan
+from tensorgraph.schedule.program import Program
+
+__all__ = ["Updates", "compile"]
+
+Updates: TypeAlias = "Mapping[Parameter, TensorLike] | Iterable[tuple[Parameter, TensorLike]]"
+
+
+def compile(
+    inputs: Tensor | Sequence[Tensor],
+    outputs: Tree,
+    updates: Updates = (),
+    *,
+    name: str = "kernel",
+    locations: bool = True,
+) -> Kernel:
+    """Compile tensors to a kernel: NumPy source, loaded and ready to call.
+
+    Parameters
+    ----------
+    inputs
+        Placeholders, in the order in which arrays are given.
+    outputs
+        What to compute: one tensor, or nested lists, tuples and dicts of tensors. The kernel gives arrays in
+        the same structure, a lone tensor as one array.
+    updates
+        Pairs of a parameter and its next value, as a dict or a list. All are written together when
+        everything has been computed. State that layers record is updated as well.
+    name
+        What messages and saved modules call the kernel: a Python identifier.
+    locations
+        Name the user's files and lines in the source.
+
+    Returns
+    -------
+    kernel
+        Callable by position or by name.
+
+    Raises
+    ------
+    InputError
+        If an input is no placeholder, is given twice or is missing; if an update has another shape or dtype
+        than its parameter.
+    CompileError
+        If there is nothing to compute.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tensorgraph as tg
+    >>> x = tg.placeholder(("batch",), "float64", name="x")
+    >>> total = tg.Parameter(np.zeros(()), name="total")
+    >>> step = tg.compile([x], tg.mean(x), updates={total: total + tg.sum(x)})
+    >>> step([1.0, 2.0, 3.0])
+    array(2.)
+    >>> total
+    Tensor(6., float64)
+    """
+    started = perf_counter()
+    leaves, structure = flatten_tree(outputs)
+    pairs = _pairs(updates)
+    if not leaves and not pairs:
+        raise located(CompileError("compile: there is nothing to compute: give outputs or updates"))
+    if not name.isidentifier():
+        raise located(CompileError(f"compile: name {name!r} is no Python identifier"))
+    given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
+    return compile_graph(graph, name, structure, locations=locations, started=started)
+
+
+def compile_graph(graph: Graph, name: str, structure: Tree, *, locations: bool = True, started: float | None = None) -> Kernel:
+    """Run the stages, keeping what each gives."""
+    clock = perf_counter() if started is None else started
+    stages: list[Stage] = []
+
+    def record(stage: str, value: Any) -> Any:
+        nonlocal clock
+        now = perf_counter()
+        stages.append(Stage(stage, value, now - clock))
+        clock = now
+        return value
+
+    record("trace", graph)
+    graph = record("drop identities", drop_identities(graph))
+    graph = record("fold constants", fold_constants(graph))
+    program: Program = record("plan", plan(graph))
+    source: str = record("emit", emit(program, name, locations=locations))
+    return Kernel(name, program, source, stages, structure)
+
+
+def _input(i: int, x: Any) -> Node:
+    if not isinstance(x, Tensor):
+        raise located(InputError(f"compile: input {i} is a {type(x).__name__}: inputs are placeholders"))
+    return x.node
+
+
+def _pairs(updates: Updates) -> list[tuple[Node, Node]]:
+    items = updates.items() if isinstance(updates, Mapping) else updates
+    pairs = []
+    for parameter, value in items:
+        if not isinstance(parameter, Parameter):
+            message = f"compile: updates has a {type(parameter).__name__} where a Parameter is to be updated"
+            raise located(InputError(message))
+        pairs.append((parameter.node, asarray(value).node))
+    return pairs
