@@ -12,7 +12,7 @@ from tensorgraph.array.selection import where
 from tensorgraph.array.shape import astype, broadcast_to, reshape
 from tensorgraph.array.tensor import Tensor, TensorLike, apply, asarray
 from tensorgraph.errors import IndexingError, ShapeError
-from tensorgraph.ir.dims import Dim, DimLike, dim_key
+from tensorgraph.ir.dims import Dim, DimLike, dim_key, same_shape
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import SYMBOLIC, VARIABLE
 from tensorgraph.ir.op import Operand
@@ -160,22 +160,34 @@ def _operand(item: Any, arrays: list[Tensor], first: int) -> Any:
 
 
 def _expanded(x: Tensor, items: list[Any]) -> list[Any]:
-    """Masks become positions, ``...`` becomes full slices, and every axis gets an item."""
-    found: list[Any] = []
-    for item in items:
-        if item is None or item is Ellipsis or (isinstance(item, (slice, int, Dim)) and not isinstance(item, bool)):
-            found.append(item)
-            continue
-        array = item if isinstance(item, Tensor) else _index_array(x, item)
-        found.extend(_positions(x, array) if array.dtype == bool else [array])
-    dots = [i for i, item in enumerate(found) if item is Ellipsis]
-    used = sum(item is not None and item is not Ellipsis for item in found)
+    """``...`` becomes full slices, masks become positions, and every axis gets an item."""
+    read = [item if isinstance(item, Tensor) or _basic(item) else _index_array(x, item) for item in items]
+    used = sum(map(_width, read))
+    dots = [i for i, item in enumerate(read) if item is Ellipsis]
     if len(dots) > 1:
         raise located(IndexingError("index: only one ... is allowed"))
     if used > x.ndim:
         raise located(IndexingError(f"index: {x.node.type} has {x.ndim} axes and {used} were indexed"))
-    at = dots[0] if dots else len(found)
-    return [*found[:at], *[slice(None)] * (x.ndim - used), *found[at + 1 :]]
+    at = dots[0] if dots else len(read)
+    found: list[Any] = []
+    axis = 0
+    for item in [*read[:at], *[slice(None)] * (x.ndim - used), *read[at + 1 :]]:
+        found.extend(_positions(x, item, axis) if isinstance(item, Tensor) and item.dtype == bool else [item])
+        axis += _width(item)
+    return found
+
+
+def _basic(item: Any) -> bool:
+    """Whether an item is read as it is: None, ``...``, a slice or an integer."""
+    kinds = (slice, int, np.integer, Dim)
+    return item is None or item is Ellipsis or (isinstance(item, kinds) and not isinstance(item, bool))
+
+
+def _width(item: Any) -> int:
+    """How many axes an item indexes."""
+    if isinstance(item, Tensor) and item.dtype == bool:
+        return item.ndim
+    return 0 if item is None or item is Ellipsis else 1
 
 
 def _index_array(x: Tensor, item: Any) -> Tensor:
@@ -187,7 +199,7 @@ def _index_array(x: Tensor, item: Any) -> Tensor:
     return asarray(array)
 
 
-def _positions(x: Tensor, mask: Tensor) -> list[Tensor]:
+def _positions(x: Tensor, mask: Tensor, axis: int) -> list[Tensor]:
     if mask.node.flags & (SYMBOLIC | VARIABLE):
         raise located(
             IndexingError(
@@ -195,7 +207,7 @@ def _positions(x: Tensor, mask: Tensor) -> list[Tensor]:
             )
         )
     known = mask.numpy()
-    if known.shape != x.shape[: known.ndim]:
+    if not known.ndim or not same_shape(known.shape, x.shape[axis : axis + known.ndim]):
         raise located(IndexingError(f"index: a mask of shape {list(known.shape)} does not fit {x.node.type}"))
     return [asarray(p) for p in np.nonzero(known)]
 

@@ -67,6 +67,20 @@ class Parameter(Tensor):
         """Whether optimizers update it."""
         return self._op.storage.trainable
 
+    def rename(self, name: str) -> None:
+        """Call it something else, also in graphs that are recorded already.
+
+        A name says how a parameter is shown and saved; it is no part of what a graph computes.
+
+        Examples
+        --------
+        >>> w = Parameter([1.0], name="weight")
+        >>> w.rename("encoder.weight")
+        >>> w.name
+        'encoder.weight'
+        """
+        object.__setattr__(self._op, "label", name)
+
     def assign(self, value: TensorLike) -> None:
         """Store another value of the same shape; it is cast to the parameter's dtype.
 

@@ -418,6 +418,8 @@ def _weak(op: Op, scalar: Any, dtype: np.dtype[Any]) -> Node:
     except OverflowError:
         if isinstance(op, _COMPARISONS):
             return constant(scalar)
+        if isinstance(op, ops.Divide):
+            return constant(scalar, np.dtype(np.float64))  # integers are divided in float64
         raise located(DTypeError(f"{op.name}: {scalar} does not fit {dtype.name}; cast the tensor first")) from None
 
 

@@ -14,14 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log as ln
+from math import pi
 from typing import Any, TypeAlias
 
 from tensorgraph.array.functions import (
     conj,
     cos,
     cosh,
+    digamma,
+    exp,
     floor,
     permute_dims,
+    polygamma,
     reshape,
     sigmoid,
     sign,
@@ -33,14 +37,21 @@ from tensorgraph.array.functions import (
     zeros_like,
 )
 from tensorgraph.array.tensor import Tensor, apply
+from tensorgraph.autodiff import library as lib
 from tensorgraph.autodiff import structural as s
+from tensorgraph.autodiff import windows as win
 from tensorgraph.ir.op import Op
+from tensorgraph.ops import conv as cv
 from tensorgraph.ops import elementwise as e
 from tensorgraph.ops import indexing as ix
 from tensorgraph.ops import linalg as la
-from tensorgraph.ops import meta
+from tensorgraph.ops import meta, pool, scan
+from tensorgraph.ops import ordering as od
+from tensorgraph.ops import random as rn
 from tensorgraph.ops import reduction as r
+from tensorgraph.ops import segment as sg
 from tensorgraph.ops import shape as sh
+from tensorgraph.ops import special as sp
 from tensorgraph.ops import transcendental as t
 
 __all__ = ["NONDIFFERENTIABLE", "RULES", "Adjoint", "Each", "Partial", "Rule"]
@@ -159,6 +170,38 @@ RULES: Mapping[type[Op], Rule] = {
     ix.IndexAdd: Each(lambda n, g, i, x, v, *at: (g, s.gathered(n, g, at))[i] if i < 2 else None),
     # matrix products
     la.Matmul: Adjoint(lambda n, g, a, b: g @ conj(b).mT, lambda n, g, a, b: conj(a).mT @ g),
+    # convolution and pooling: linear maps and their transposes
+    cv.Conv: Adjoint(lambda n, g, x, w: win.conv_input(n, g, conj(w), x), lambda n, g, x, w: win.conv_weights(n, conj(x), g, w)),
+    cv.ConvInputGrad: Adjoint(lambda n, u, g, w: win.conv_of(n, u, conj(w)), lambda n, u, g, w: win.conv_weights(n, u, conj(g), w)),
+    cv.ConvWeightGrad: Adjoint(lambda n, u, x, g: win.conv_input(n, conj(g), u, x), lambda n, u, x, g: win.conv_of(n, conj(x), u)),
+    cv.Unfold: Adjoint(lambda n, g, x: win.folded(n, g, x)),
+    cv.Fold: Adjoint(lambda n, u, g: win.unfolded(n, u)),
+    pool.MaxPool: Adjoint(lambda n, g, x: win.like(n, pool.MaxPoolGrad, g, x)),
+    pool.MaxPoolGrad: Adjoint(lambda n, u, g, x: win.like(n, pool.MaxPoolSelect, u, x), None),
+    pool.MaxPoolSelect: Adjoint(lambda n, g, t, x: win.like(n, pool.MaxPoolGrad, g, x), None),
+    pool.AvgPool: Adjoint(lambda n, g, x: win.like(n, pool.AvgPoolGrad, g, size=x.shape[2:])),
+    pool.AvgPoolGrad: Adjoint(lambda n, u, g: win.like(n, pool.AvgPool, u)),
+    pool.AdaptiveMaxPool: Adjoint(lambda n, g, x: apply(pool.AdaptiveMaxPoolGrad(), g, x)),
+    pool.AdaptiveMaxPoolGrad: Adjoint(lambda n, u, g, x: apply(pool.AdaptiveMaxPoolSelect(g.shape[2:]), u, x), None),
+    pool.AdaptiveMaxPoolSelect: Adjoint(lambda n, g, t, x: apply(pool.AdaptiveMaxPoolGrad(), g, x), None),
+    pool.AdaptiveAvgPool: Adjoint(lambda n, g, x: apply(pool.AdaptiveAvgPoolGrad(x.shape[2:]), g)),
+    pool.AdaptiveAvgPoolGrad: Adjoint(lambda n, u, g: apply(pool.AdaptiveAvgPool(g.shape[2:]), u)),
+    # special functions
+    sp.Erf: Partial(lambda n, x: exp(-x * x) * (2 / pi**0.5)),
+    sp.Erfc: Partial(lambda n, x: exp(-x * x) * (-2 / pi**0.5)),
+    sp.Erfinv: Partial(lambda n, x: exp(n.y * n.y) * (pi**0.5 / 2)),
+    sp.Ndtri: Partial(lambda n, x: exp(n.y * n.y * 0.5) * (2 * pi) ** 0.5),
+    sp.Lgamma: Partial(lambda n, x: digamma(x)),
+    sp.Digamma: Partial(lambda n, x: polygamma(1, x)),
+    sp.Polygamma: Partial(lambda n, x: polygamma(n.op.order + 1, x)),
+    # along an axis, and by rows
+    scan.CumulativeSum: Adjoint(lambda n, g, x: lib.cumulative_sum_adjoint(n, g)),
+    scan.CumulativeProd: Adjoint(lambda n, g, x: lib.cumulative_prod_adjoint(n, g, x)),
+    od.Sort: Adjoint(lambda n, g, x: lib.unsorted(n, g, x)),
+    sg.SegmentSum: Adjoint(lambda n, g, x, ids: lib.segment_sum_adjoint(n, g, x, ids), None),
+    sg.SegmentProd: Adjoint(lambda n, g, x, ids: lib.segment_prod_adjoint(n, g, x, ids), None),
+    sg.SegmentMax: Adjoint(lambda n, g, x, ids: lib.segment_extreme_adjoint(n, g, x, ids), None),
+    sg.SegmentMin: Adjoint(lambda n, g, x, ids: lib.segment_extreme_adjoint(n, g, x, ids), None),
     # identities
     meta.Alias: Adjoint(lambda n, g, x: g),
     meta.Barrier: Each(lambda n, g, i, *xs: s.barrier_part(n, g, i)),
@@ -176,11 +219,18 @@ NONDIFFERENTIABLE: Mapping[type[Op], str] = {
     **dict.fromkeys(
         (
             e.BitwiseAnd, e.BitwiseOr, e.BitwiseXor, e.BitwiseInvert, e.BitwiseLeftShift, e.BitwiseRightShift, r.ArgMax,
-            r.ArgMin,
+            r.ArgMin, od.ArgSort, od.SearchSorted,
         ),
         "the result is an integer",
     ),
     **dict.fromkeys((sh.DimSize, sh.Arange), "there are no inputs"),
+    **dict.fromkeys(
+        (
+            rn.RandomBits, rn.RandomUniform, rn.RandomNormal, rn.RandomExponential, rn.RandomGumbel, rn.RandomTruncatedNormal,
+            rn.RandomInt, rn.RandomBernoulli, rn.RandomPermutation, rn.RandomSplit, rn.RandomFoldIn,
+        ),
+        "a key is no real number",
+    ),
     meta.StopGradient: "that is its purpose",
     meta.Override: "the node carries its own rule",
 }  # fmt: skip

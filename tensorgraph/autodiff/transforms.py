@@ -59,7 +59,7 @@ def gradients(y: Tensor, xs: Tree, *, seed: TensorLike | None = None, disconnect
     >>> print(tg.Graph([x.node], [gradients(tg.sum(tg.exp(x)), x).node]))
     def graph(x):
         x = placeholder('x')  # float64[2]
-        d_sum = np.expand_dims(1.0, (0,))  # float64[1]
+        d_sum = np.expand_dims(np.float64(1.0), (0,))  # float64[1]
         d_sum_2 = np.broadcast_to(d_sum, (2,))  # float64[2]
         exp = np.exp(x)  # float64[2]
         d_exp = np.multiply(d_sum_2, exp)  # float64[2]

@@ -23,11 +23,12 @@ def slice_length(item: slice, size: DimLike) -> DimLike:
     step = item.step or 1
     if isinstance(size, int):
         return len(range(*item.indices(size)))
-    start, stop = _bound(item.start, size), _bound(item.stop, size)
     if step > 0:
+        start, stop = _bound(item.start, size), _bound(item.stop, size)
         start, stop = 0 if start is None else start, size if stop is None else stop
         return clamp((stop - start + step - 1) // step)
-    start, stop = size - 1 if start is None else start - clamp(start - size + 1), -1 if stop is None else stop
+    start, stop = _bound_back(item.start, size), _bound_back(item.stop, size)
+    start, stop = size - 1 if start is None else start, -1 if stop is None else stop
     return clamp((start - stop - step - 1) // -step)
 
 
@@ -38,6 +39,13 @@ def _bound(value: DimLike | None, size: DimLike) -> DimLike | None:
     if isinstance(value, int):
         return size - clamp(size - value) if value >= 0 else clamp(size + value)
     return value
+
+
+def _bound_back(value: DimLike | None, size: DimLike) -> DimLike | None:
+    """A bound of a slice that runs backwards, brought inside ``-1 … size - 1``."""
+    if isinstance(value, int) and value < 0:
+        return clamp(size + value + 1) - 1
+    return None if value is None else value - clamp(value - size + 1)
 
 
 def indexed_shape(shape: Shape, index: Index, arrays: dict[int, TensorType]) -> Shape:

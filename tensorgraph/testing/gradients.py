@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.meta import Alias
-from tensorgraph.testing.numeric import EPS, Estimate, Program, central_difference, complex_step, one_sided
+from tensorgraph.testing.numeric import Estimate, Program, central_difference, complex_step, one_sided
 
 __all__ = ["GradientMismatch", "check_gradients"]
 
@@ -30,7 +31,7 @@ UNSETTLED = 1e-2  # a numeric derivative whose relative error exceeds this decid
 Flat: TypeAlias = "Callable[..., list[Tensor]]"
 
 
-class GradientMismatch(TensorGraphError, AssertionError):
+class GradientMismatch(TensorGraphError, AssertionError):  # noqa: N818 (what a failed assertion says)
     """A derivative that is not the numeric one."""
 
 
@@ -80,7 +81,7 @@ def check_gradients(
     Examples
     --------
     >>> import tensorgraph as tg
-    >>> check_gradients(lambda x: tg.sum(tg.tanh(x) ** 2), [0.5, -1.0])
+    >>> check_gradients(lambda x: tg.sum(tg.tanh(x) ** 2), tg.asarray([0.5, -1.0]))
     """
     wrong = [mode for mode in modes if mode not in MODES]
     if wrong or not modes or order < 1:
@@ -90,9 +91,11 @@ def check_gradients(
     tensors = [asarray(leaf) for leaf in leaves]
     chosen = [i for i, t in enumerate(tensors) if t.dtype.kind in "fc"]
     if not chosen:
-        raise located(GradientError("check_gradients: no argument is floating-point: there is nothing to differentiate"))
+        raise located(
+            GradientError("check_gradients: no argument is floating-point: there is nothing to differentiate")
+        )
     wide = {"f": np.float64, "c": np.complex128}
-    points = [np.array(tensors[i], wide[tensors[i].dtype.kind]) for i in chosen]
+    points: list[Array] = [np.array(tensors[i], wide[tensors[i].dtype.kind]) for i in chosen]
 
     def flat(*given: Tensor) -> list[Tensor]:
         filled = [*tensors]
@@ -132,9 +135,11 @@ class _Check:
     def order(self, flat: Flat, points: Sequence[Array], over: tuple[str, ...], last: int) -> None:
         """Check first derivatives of a function, then its derivatives as functions; `over` says which it is."""
         aliases = [Tensor(Node(Alias(), asarray(p).node)) for p in points]
-        values, pull = vjp(lambda *xs: flat(*xs), *aliases)
+        values, pull = vjp(flat, *aliases)
         if not values:
-            raise located(GradientError("check_gradients: no result is floating-point: there is nothing to differentiate"))
+            raise located(
+                GradientError("check_gradients: no result is floating-point: there is nothing to differentiate")
+            )
         cotangents = [self._random(y.shape, y.dtype) for y in values]
         directions = [self._random(p.shape, p.dtype) * np.maximum(np.abs(p), SMALL) for p in points]
         pulled = pull([asarray(c) for c in cotangents])
@@ -144,9 +149,10 @@ class _Check:
         if "reverse" in self.modes:
             self._reverse(reference, gradients, cotangents, over)
         if "forward" in self.modes:
-            tangents = self._evaluated(jvp(lambda *xs: flat(*xs), aliases, directions)[1], aliases, points)
-            self._forward(reference, tangents, directions, over)
-            self._duality(gradients, directions, tangents, cotangents, over)
+            tangents = self._evaluated(jvp(flat, aliases, directions)[1], aliases, points)
+            terms = _magnitude(directions, gradients)
+            self._forward(reference, tangents, directions, terms, over)
+            self._duality(reference, gradients, directions, tangents, cotangents, over)
         if len(over) + 1 < last:
             if "reverse" in self.modes:
                 seeds = [asarray(c) for c in cotangents]
@@ -168,6 +174,7 @@ class _Check:
     def _reverse(
         self, reference: _Reference, gradients: Sequence[Array], cotangents: Sequence[Array], over: tuple[str, ...]
     ) -> None:
+        whole = max((float(np.max(np.abs(g), initial=0.0)) for g in gradients), default=0.0)
         for i, (name, point, found) in enumerate(zip(self.names, reference.points, gradients, strict=True)):
             if found.shape != point.shape or found.dtype != point.dtype:
                 kinds = f"{found.dtype}{list(found.shape)} for {point.dtype}{list(point.shape)}"
@@ -175,28 +182,34 @@ class _Check:
             picked = self.rng.permutation(point.size)[:MOST]
             indices = [np.unravel_index(k, point.shape) for k in np.sort(picked)]
             estimates = [reference.element(i, index, cotangents) for index in indices]
-            scale = max([float(np.abs(found[at])) for at in indices] + [float(np.abs(e.value)) for e in estimates], default=0.0)
+            largest = max([float(np.abs(e.value)) for e in estimates], default=0.0)
             for index, estimate in zip(indices, estimates, strict=True):
                 where = f"{name}, index {_index(index)}"
-                if self._wrong(found[index], estimate, scale, reference.nodes):
+                if self._wrong(found[index], estimate, largest, reference.rounding * max(whole, largest)):
                     direction = [d / max(abs(point[index]), SMALL) for d in reference.unit(i, index, 1.0)]
-                    why = self._why(reference, direction, lambda ys: _projected(cotangents, ys), estimate)
+                    why = self._why(reference, direction, lambda ys: _projected(cotangents, ys))
                     self._fail(where, ("reverse", *over), found[index], estimate.value, reference.method, why)
 
     def _forward(
-        self, reference: _Reference, tangents: Sequence[Array], directions: Sequence[Array], over: tuple[str, ...]
+        self,
+        reference: _Reference,
+        tangents: Sequence[Array],
+        directions: Sequence[Array],
+        terms: float,
+        over: tuple[str, ...],
     ) -> None:
         for k, (found, estimate) in enumerate(zip(tangents, reference.along(directions), strict=True)):
-            scale = float(np.max(np.abs(np.stack([found, estimate.value])), initial=0.0))
+            largest = float(np.max(np.abs(estimate.value), initial=0.0))
             for index in np.ndindex(found.shape):
                 one = Estimate(estimate.value[index], estimate.error[index])
-                if self._wrong(found[index], one, scale, reference.nodes):
+                if self._wrong(found[index], one, largest, reference.rounding * max(largest, terms)):
                     where = f"result {k}, index {_index(index)}, along a random direction"
-                    why = self._why(reference, directions, lambda ys, k=k, index=index: ys[k][index], one)  # type: ignore[misc]
+                    why = self._why(reference, directions, partial(_element, k, index))
                     self._fail(where, ("forward", *over), found[index], one.value, reference.method, why)
 
     def _duality(
         self,
+        reference: _Reference,
         gradients: Sequence[Array],
         directions: Sequence[Array],
         tangents: Sequence[Array],
@@ -205,26 +218,29 @@ class _Check:
     ) -> None:
         reverse, forward = _projected(directions, gradients), _projected(cotangents, tangents)
         size = _magnitude(directions, gradients) + _magnitude(cotangents, tangents)
-        if not abs(reverse - forward) <= 64 * ROUNDING * EPS * size + self.atol + self.rtol * size:
+        rounding = reference.rounding + 4 * ROUNDING * reference.eps
+        if not abs(reverse - forward) <= self.atol + (self.rtol + rounding) * size:
             what = f"reverse gives {reverse} along a random direction, forward {forward} on the same cotangent"
             raise located(GradientMismatch(f"check_gradients: {_named(('both modes', *over))}: they disagree: {what}"))
 
-    def _wrong(self, found: Any, estimate: Estimate, scale: float, nodes: int) -> bool:
-        allowed = self.atol + self.rtol * scale + 8 * float(estimate.error) + ROUNDING * EPS * nodes * scale
-        unsettled = float(estimate.error) > UNSETTLED * max(scale, 1.0)
+    def _wrong(self, found: Any, estimate: Estimate, largest: float, rounding: float) -> bool:
+        allowed = self.atol + self.rtol * largest + 8 * float(estimate.error) + rounding
+        unsettled = float(estimate.error) > UNSETTLED * max(largest, 1.0)
         return unsettled or not abs(found - estimate.value) <= allowed
 
-    def _why(self, reference: _Reference, direction: Sequence[Array], pick: Callable[..., Any], estimate: Estimate) -> str:
+    def _why(self, reference: _Reference, direction: Sequence[Array], pick: Callable[[list[Array]], Any]) -> str:
         """What is special about the place, if anything is."""
         if not np.isfinite(pick(reference.values)):
             return "; the function is not finite there"
         left, right = one_sided(lambda t: np.asarray(pick(reference.moved(direction, t))), STEP / 2**6)
-        if not abs(left - right) <= 1e-3 * max(abs(left), abs(right), 1.0):
+        if not abs(left - right) <= 1e-3 * max(float(abs(left)), float(abs(right)), 1.0):
             return f"; there is a kink or a jump: {left:.6g} from the left, {right:.6g} from the right"
         return ""
 
     def _fail(self, where: str, over: tuple[str, ...], found: Any, numeric: Any, method: str, why: str) -> None:
-        values = f"the derivative of the result times a random cotangent is {found!s} and the {method} gives {numeric!s}"
+        values = (
+            f"the derivative of the result times a random cotangent is {found!s} and the {method} gives {numeric!s}"
+        )
         if over[0] == "forward":
             values = f"the derivative is {found!s} and the {method} gives {numeric!s}"
         raise located(GradientMismatch(f"check_gradients: {where}, {_named(over)}: {values}{why}"))
@@ -233,6 +249,10 @@ class _Check:
 def _named(over: tuple[str, ...]) -> str:
     """``reverse over forward mode, order 2``."""
     return f"{' over '.join(over)}{' mode' if over[0] in MODES else ''}, order {len(over)}"
+
+
+def _element(k: int, index: tuple[int, ...], values: Sequence[Array]) -> Any:
+    return values[k][index]
 
 
 def _index(index: Sequence[Any]) -> tuple[int, ...]:
@@ -257,7 +277,8 @@ class _Reference:
         self.values = program(points)
         self.wide = program.complexified() if all(p.dtype.kind == "f" for p in points) else None
         self.method = "central difference" if self.wide is None else "complex step"
-        self.nodes = len(program.nodes)
+        self.eps = program.eps
+        self.rounding = ROUNDING * len(program.nodes) * program.eps
 
     def moved(self, direction: Sequence[Array], t: complex) -> list[Array]:
         """The results at the point plus t times a direction."""
@@ -267,40 +288,39 @@ class _Reference:
     def unit(self, i: int, index: Any, value: complex) -> list[Array]:
         """The direction of one element, scaled to it."""
         direction = [np.zeros_like(p) for p in self.points]
-        direction[i][index] = value * max(abs(self.points[i][index]), SMALL)
+        direction[i][index] = value * max(float(abs(self.points[i][index])), SMALL)
         return direction
 
     def element(self, i: int, index: Any, cotangents: Sequence[Array]) -> Estimate:
         """The derivative of the projected result with respect to one element."""
-        scale = max(abs(self.points[i][index]), SMALL)
-        magnitude = np.asarray(_magnitude(cotangents, self.values))
+        size = max(float(abs(self.points[i][index])), SMALL)
+        weights = _flat(cotangents)
+        noise = np.asarray(self.eps * _magnitude(cotangents, self.values))
 
         def slope(unit: complex) -> Estimate:
             direction = self.unit(i, index, unit)
             if self.wide is not None:
-                return complex_step(lambda t: _weighted(cotangents, self.moved(direction, t)), self.nodes)
+                return complex_step(lambda t: _flat(self.moved(direction, t)), weights)
             return central_difference(
-                lambda t: np.asarray(_projected(cotangents, self.moved(direction, t))), STEP, magnitude
+                lambda t: np.asarray(_projected(cotangents, self.moved(direction, t))), STEP, noise
             )
 
         found = slope(1.0)
         if self.points[i].dtype.kind == "c":
             across = slope(1j)
             found = Estimate(found.value + 1j * across.value, found.error + across.error)
-        return Estimate(found.value / scale, found.error / scale)
+        return Estimate(found.value / size, found.error / size)
 
     def along(self, directions: Sequence[Array]) -> list[Estimate]:
         """The derivatives of all results along a direction."""
-        if self.wide is not None:
-            return [
-                complex_step(lambda t, k=k: self.moved(directions, t)[k], self.nodes)  # type: ignore[misc]
-                for k in range(len(self.values))
-            ]
-        return [
-            central_difference(lambda t, k=k: self.moved(directions, t)[k], STEP, np.abs(y))  # type: ignore[misc]
-            for k, y in enumerate(self.values)
-        ]
+
+        def one(k: int, y: Array) -> Estimate:
+            if self.wide is not None:
+                return complex_step(lambda t: self.moved(directions, t)[k])
+            return central_difference(lambda t: self.moved(directions, t)[k], STEP, self.eps * np.abs(y))
+
+        return [one(k, y) for k, y in enumerate(self.values)]
 
 
-def _weighted(cotangents: Sequence[Array], values: Sequence[Array]) -> Array:
-    return np.asarray(sum(np.sum(c * y) for c, y in zip(cotangents, values, strict=True)))
+def _flat(arrays: Sequence[Array]) -> Array:
+    return np.concatenate([np.ravel(a) for a in arrays])

@@ -16,7 +16,9 @@ from tensorgraph.ir.types import DTYPES, TensorType, as_dtype, as_shape, broadca
 
 n, m = Dim.symbol("n"), Dim.symbol("m")
 DIMS = st.one_of(st.integers(0, 9), st.sampled_from([n, m, 2 * n + 1, n * m, (n + 1) // 2, n - 1]))
-TYPES = st.builds(lambda dtype, shape: TensorType(as_dtype(dtype), tuple(shape)), st.sampled_from(DTYPES), st.lists(DIMS, max_size=4))
+TYPES = st.builds(
+    lambda dtype, shape: TensorType(as_dtype(dtype), tuple(shape)), st.sampled_from(DTYPES), st.lists(DIMS, max_size=4)
+)
 
 
 @given(TYPES)
@@ -59,7 +61,10 @@ def test_a_symbol_broadcasts_with_itself_and_with_one() -> None:
     ("shapes", "message"),
     [
         (((3, 4), (5,)), "do not broadcast: axis -1 is 4 and 5"),
-        (((n, 3), (m, 3)), "do not broadcast: axis -2 is n and m; a symbolic size broadcasts only with itself and with 1"),
+        (
+            ((n, 3), (m, 3)),
+            "do not broadcast: axis -2 is n and m; a symbolic size broadcasts only with itself and with 1",
+        ),
         (((n,), (3,)), "do not broadcast: axis -1 is n and 3; a symbolic size broadcasts only with itself and with 1"),
         (((0,), (n,)), "do not broadcast: axis -1 is 0 and n; a symbolic size broadcasts only with itself and with 1"),
     ],

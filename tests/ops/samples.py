@@ -39,12 +39,14 @@ def floats(*sizes: int) -> Array:
     return rng.normal(size=sizes).astype(np.float32)
 
 
-def _special(cls: type[Op]) -> list[Sample]:
+def _special(cls: type[Op]) -> list[tuple[Op, tuple[Any, ...]]]:
     x, s, v = floats(2, 3, 4), slice(None), floats(5)
     rows = np.array([[0, 1], [2, 0]])
     at = Operand
-    table: dict[type[Op], list[Sample]] = {
-        elementwise.Cast: [(elementwise.Cast(np.dtype(d)), (x * 5,)) for d in ("int8", "bool", "complex128", "float16")],
+    table: dict[type[Op], list[tuple[Op, tuple[Any, ...]]]] = {
+        elementwise.Cast: [
+            (elementwise.Cast(np.dtype(d)), (x * 5,)) for d in ("int8", "bool", "complex128", "float16")
+        ],
         elementwise.Where: [(elementwise.Where(), (x[:, :, 0] > 0, x[:, :, 1], x[:1, :, 2]))],
         transcendental.Sinc: [(transcendental.Sinc(k), (x,)) for k in range(4)],
         meta.StopGradient: [(meta.StopGradient(), (x,))],
@@ -59,7 +61,11 @@ def _special(cls: type[Op]) -> list[Sample]:
         shape.Reshape: [
             (shape.Reshape(t), (x,)) for t in ((24,), (6, 4), (2, 12), (2, 3, 2, 2), (4, 3, 2), (1, 2, 3, 4, 1), (8, 3))
         ]
-        + [(shape.Reshape(()), (floats(1, 1),)), (shape.Reshape((1,)), (np.float32(2.0),)), (shape.Reshape((5, 0)), (floats(0, 7),))],
+        + [
+            (shape.Reshape(()), (floats(1, 1),)),
+            (shape.Reshape((1,)), (np.float32(2.0),)),
+            (shape.Reshape((5, 0)), (floats(0, 7),)),
+        ],
         shape.PermuteDims: [(shape.PermuteDims(o), (x,)) for o in ((2, 0, 1), (0, 2, 1))],
         shape.BroadcastTo: [
             (shape.BroadcastTo((3, 5)), (v,)),
@@ -76,11 +82,15 @@ def _special(cls: type[Op]) -> list[Sample]:
             (shape.Pad(((1, 2), (0, 0))), (floats(2, 3), np.float32(7))),
             (shape.Pad(((0, 1),)), (np.array([1, 2]), np.int64(-1))),
         ],
-        shape.Arange: [(shape.Arange(2, 3, 4, np.dtype("int32")), ()), (shape.Arange(5, -2, 3, np.dtype("float64")), ())],
+        shape.Arange: [
+            (shape.Arange(2, 3, 4, np.dtype("int32")), ()),
+            (shape.Arange(5, -2, 3, np.dtype("float64")), ()),
+        ],
         indexing.Slice: [
             (indexing.Slice(i), (x,))
             for i in (
-                (1,), (s, 2), (slice(1, None),), (None, s, slice(None, None, -1)), (slice(0, 2, 1), None, 0, slice(3, 0, -2)),
+                (1,), (s, 2), (slice(1, None),), (None, s, slice(None, None, -1)),
+                (slice(0, 2, 1), None, 0, slice(3, 0, -2)),
                 (slice(1, 1),), (0, 0, 0),
             )
         ],

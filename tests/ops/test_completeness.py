@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
-import tensorgraph.array.functions as functions
+from tensorgraph.array import functions
 from tensorgraph.interpret import evaluate_graph
 from tensorgraph.ir.axes import AxisMap
 from tensorgraph.ir.graph import Graph

@@ -1,0 +1,59 @@
+"""The commands, and how their failures are told: one line, never a traceback of ours."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tensorgraph.cli import digits
+from tensorgraph.errors import TensorGraphError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
+train = typer.Typer(no_args_is_help=True, help="Train a network that comes with the library.")
+app.add_typer(train, name="train")
+
+
+@app.callback()
+def _commands() -> None:
+    """A symbolic autodiff engine with a graph compiler."""
+
+
+@train.command("digits")
+def train_digits(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the four full MNIST files, instead of the subset.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the first weights and the order of the images.", min=0)] = 0,
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 30,
+    out: Annotated[Path, typer.Option(help="Folder for the files it writes.")] = Path(),
+) -> None:
+    """Train the 784-16-16-10 digit network; write its weights, training step and graph."""
+    digits.train(data_dir, seed, epochs, out)
+
+
+@app.command()
+def predict(
+    image: Annotated[Path, typer.Argument(help="An image of one handwritten digit.")],
+    weights: Annotated[Path, typer.Option(help="Weights that 'train digits' wrote.")] = Path("digits.npz"),
+) -> None:
+    """Name the digit in an image, with the ten activations."""
+    digits.predict(image, weights)
+
+
+def main() -> None:
+    """Run the command line; exit with 1 and one line on a failure."""
+    try:
+        app()
+    except TensorGraphError as error:
+        _fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(1)

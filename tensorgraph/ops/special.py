@@ -1,0 +1,105 @@
+"""Special functions, elementwise: of integers in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tensorgraph.errors import DTypeError
+from tensorgraph.ir.op import Domain, Interval
+from tensorgraph.ops.elementwise import Elementwise
+from tensorgraph.ops.numerics.special import (
+    digamma,
+    digamma_positive,
+    erf,
+    erf_single,
+    erf_small,
+    erfc,
+    erfc_positive,
+    erfinv,
+    lgamma,
+    lgamma_positive,
+    ndtri,
+    polygamma,
+    quantile_core,
+    special_horner,
+    special_narrow,
+    special_wide,
+    zeta_tail,
+)
+
+_BASE = (special_wide, special_narrow)
+_RATIONAL = (*_BASE, special_horner)
+REAL = Domain(kinds="biuf", analytic=False)
+POSITIVE = Domain((Interval(0.0, np.inf, open=True),), kinds="biuf", analytic=False)
+
+
+class _Special(Elementwise):
+    """Base: floating-point numbers keep their dtype."""
+
+    __slots__ = ()
+    domain = REAL
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Real floating point."""
+        if dtypes[0].kind == "c":
+            raise DTypeError(f"is not supported: {self.name} takes real numbers")
+        return dtypes[0] if dtypes[0].kind == "f" else np.dtype("float64")
+
+
+class Erf(_Special):
+    """The error function."""
+
+    numpy = "erf({0})"
+    helpers = (erf, erf_small, erf_single, erfc_positive, *_RATIONAL)
+
+
+class Erfc(_Special):
+    """1 - erf(x) without cancellation."""
+
+    numpy = "erfc({0})"
+    helpers = (erfc, erf_small, erfc_positive, *_RATIONAL)
+
+
+class Erfinv(_Special):
+    """The inverse of the error function."""
+
+    numpy = "erfinv({0})"
+    helpers = (erfinv, quantile_core, *_RATIONAL)
+    domain = Domain((Interval(-1.0, 1.0, open=True),), kinds="biuf", analytic=False)
+
+
+class Ndtri(_Special):
+    """The inverse of the standard normal distribution function."""
+
+    numpy = "ndtri({0})"
+    helpers = (ndtri, quantile_core, *_RATIONAL)
+    domain = Domain((Interval(0.0, 1.0, open=True),), kinds="biuf", analytic=False)
+
+
+class Lgamma(_Special):
+    """The logarithm of the absolute value of the gamma function."""
+
+    numpy = "lgamma({0})"
+    helpers = (lgamma, lgamma_positive, *_RATIONAL)
+    domain = POSITIVE
+
+
+class Digamma(_Special):
+    """The derivative of `Lgamma`."""
+
+    numpy = "digamma({0})"
+    helpers = (digamma, digamma_positive, *_RATIONAL)
+    domain = POSITIVE
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Polygamma(_Special):
+    """The derivative of `Digamma`, `order` times; below 0 only once."""
+
+    order: int
+    numpy = "polygamma({order}, {0})"
+    helpers = (polygamma, zeta_tail, *_BASE)
+    domain = POSITIVE
