@@ -52,8 +52,8 @@ def conv(
     Returns
     -------
     Tensor
-        ``[n, o, *windows]``, where an axis of size s has floor((s + padding - dilation * (kernel - 1) - 1) / stride) + 1
-        windows.
+        ``[n, o, *windows]``, where an axis of size s has
+        floor((s + padding - dilation * (kernel - 1) - 1) / stride) + 1 windows.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tensorgraph.array.conv import conv, conv1d, conv2d, conv3d, conv_transpose, fold, unfold
 from tensorgraph.array.creation import (
     arange,
     empty,
@@ -19,6 +20,7 @@ from tensorgraph.array.creation import (
     zeros,
     zeros_like,
 )
+from tensorgraph.array.cumulative import cumulative_prod, cumulative_sum, diff
 from tensorgraph.array.einsum import (
     einsum,
 )
@@ -78,6 +80,17 @@ from tensorgraph.array.linalg import (
     vecdot,
     vector_norm,
 )
+from tensorgraph.array.numpy_names import diagonal, trace
+from tensorgraph.array.ordering import argsort, searchsorted, sort, top_k
+from tensorgraph.array.pool import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    avg_pool,
+    global_avg_pool,
+    global_max_pool,
+    max_pool,
+)
+from tensorgraph.array.rearrange import kron, repeat, roll, tile
 from tensorgraph.array.reduction import (
     all,
     any,
@@ -95,6 +108,7 @@ from tensorgraph.array.reduction import (
     sum,
     var,
 )
+from tensorgraph.array.segment import segment_max, segment_min, segment_prod, segment_sum
 from tensorgraph.array.selection import (
     clip,
     nan_to_num,
@@ -123,6 +137,7 @@ from tensorgraph.array.shape import (
     swapaxes,
     unstack,
 )
+from tensorgraph.array.special import digamma, elu, erf, erfc, erfinv, gelu, leaky_relu, lgamma, ndtri, polygamma, silu
 from tensorgraph.array.transcendental import (
     acos,
     acosh,
@@ -152,22 +167,6 @@ from tensorgraph.array.transcendental import (
     tan,
     tanh,
 )
-
-from tensorgraph.array.conv import conv, conv1d, conv2d, conv3d, conv_transpose, fold, unfold
-from tensorgraph.array.cumulative import cumulative_prod, cumulative_sum, diff
-from tensorgraph.array.ordering import argsort, searchsorted, sort, top_k
-from tensorgraph.array.pool import (
-    adaptive_avg_pool,
-    adaptive_max_pool,
-    avg_pool,
-    global_avg_pool,
-    global_max_pool,
-    max_pool,
-)
-from tensorgraph.array.rearrange import kron, repeat, roll, tile
-from tensorgraph.array.segment import segment_max, segment_min, segment_prod, segment_sum
-from tensorgraph.array.special import digamma, elu, erf, erfc, erfinv, gelu, leaky_relu, lgamma, ndtri, polygamma, silu
-from tensorgraph.array.numpy_names import diagonal, trace
 
 __all__ = [
     "At",
@@ -256,9 +255,9 @@ __all__ = [
     "lgamma",
     "linspace",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_softmax",
     "logaddexp",
     "logical_and",

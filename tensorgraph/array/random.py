@@ -397,10 +397,10 @@ def choice(
 
 
 def _with_replacement(key: Tensor, size: DimLike, shape: Shape, chances: Tensor | None) -> Tensor:
-    if chances is not None:
+    if chances is not None and isinstance(size, int):
         bounds = cumulative_sum(chances)
         found = searchsorted(bounds, uniform(key, shape, chances.dtype) * bounds[-1], side="right")
-        return minimum(found, chances.shape[0] - 1)
+        return minimum(found, size - 1)
     if not isinstance(size, int) or size < 1:
         raise located(ShapeError(f"random.choice: there must be something to draw from, not {size}"))
     return randint(key, shape, 0, size)

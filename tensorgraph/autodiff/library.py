@@ -48,7 +48,7 @@ def cumulative_prod_adjoint(n: Any, g: Tensor, x: Tensor) -> Tensor:
     """The sum over later results of cotangents times the other factors, exact where factors are zero.
 
     With the product p of the elements before i, it is p times s, where s[i] = g[i] + x[i + 1] s[i + 1]. Along a known
-    axis that recurrence takes log2(n) steps; along a symbolic one the products are an n × n table.
+    axis that recurrence takes log2(n) steps; along a symbolic one the products are an n by n table.
     """
     axis = n.op.axis
     x, g = moveaxis(conj(x), axis, -1), moveaxis(g, axis, -1)

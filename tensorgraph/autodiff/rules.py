@@ -171,10 +171,19 @@ RULES: Mapping[type[Op], Rule] = {
     # matrix products
     la.Matmul: Adjoint(lambda n, g, a, b: g @ conj(b).mT, lambda n, g, a, b: conj(a).mT @ g),
     # convolution and pooling: linear maps and their transposes
-    cv.Conv: Adjoint(lambda n, g, x, w: win.conv_input(n, g, conj(w), x), lambda n, g, x, w: win.conv_weights(n, conj(x), g, w)),
-    cv.ConvInputGrad: Adjoint(lambda n, u, g, w: win.conv_of(n, u, conj(w)), lambda n, u, g, w: win.conv_weights(n, u, conj(g), w)),
-    cv.ConvWeightGrad: Adjoint(lambda n, u, x, g: win.conv_input(n, conj(g), u, x), lambda n, u, x, g: win.conv_of(n, conj(x), u)),
-    cv.Unfold: Adjoint(lambda n, g, x: win.folded(n, g, x)),
+    cv.Conv: Adjoint(
+        lambda n, g, x, w: win.conv_input(n, g, conj(w), x),
+        lambda n, g, x, w: win.conv_weights(n, conj(x), g, w),
+    ),
+    cv.ConvInputGrad: Adjoint(
+        lambda n, u, g, w: win.conv_of(n, u, conj(w)),
+        lambda n, u, g, w: win.conv_weights(n, u, conj(g), w),
+    ),
+    cv.ConvWeightGrad: Adjoint(
+        lambda n, u, x, g: win.conv_input(n, conj(g), u, x),
+        lambda n, u, x, g: win.conv_of(n, conj(x), u),
+    ),
+    cv.Unfold: Adjoint(win.folded),
     cv.Fold: Adjoint(lambda n, u, g: win.unfolded(n, u)),
     pool.MaxPool: Adjoint(lambda n, g, x: win.like(n, pool.MaxPoolGrad, g, x)),
     pool.MaxPoolGrad: Adjoint(lambda n, u, g, x: win.like(n, pool.MaxPoolSelect, u, x), None),
@@ -196,12 +205,12 @@ RULES: Mapping[type[Op], Rule] = {
     sp.Polygamma: Partial(lambda n, x: polygamma(n.op.order + 1, x)),
     # along an axis, and by rows
     scan.CumulativeSum: Adjoint(lambda n, g, x: lib.cumulative_sum_adjoint(n, g)),
-    scan.CumulativeProd: Adjoint(lambda n, g, x: lib.cumulative_prod_adjoint(n, g, x)),
-    od.Sort: Adjoint(lambda n, g, x: lib.unsorted(n, g, x)),
-    sg.SegmentSum: Adjoint(lambda n, g, x, ids: lib.segment_sum_adjoint(n, g, x, ids), None),
-    sg.SegmentProd: Adjoint(lambda n, g, x, ids: lib.segment_prod_adjoint(n, g, x, ids), None),
-    sg.SegmentMax: Adjoint(lambda n, g, x, ids: lib.segment_extreme_adjoint(n, g, x, ids), None),
-    sg.SegmentMin: Adjoint(lambda n, g, x, ids: lib.segment_extreme_adjoint(n, g, x, ids), None),
+    scan.CumulativeProd: Adjoint(lib.cumulative_prod_adjoint),
+    od.Sort: Adjoint(lib.unsorted),
+    sg.SegmentSum: Adjoint(lib.segment_sum_adjoint, None),
+    sg.SegmentProd: Adjoint(lib.segment_prod_adjoint, None),
+    sg.SegmentMax: Adjoint(lib.segment_extreme_adjoint, None),
+    sg.SegmentMin: Adjoint(lib.segment_extreme_adjoint, None),
     # identities
     meta.Alias: Adjoint(lambda n, g, x: g),
     meta.Barrier: Each(lambda n, g, i, *xs: s.barrier_part(n, g, i)),
@@ -226,8 +235,9 @@ NONDIFFERENTIABLE: Mapping[type[Op], str] = {
     **dict.fromkeys((sh.DimSize, sh.Arange), "there are no inputs"),
     **dict.fromkeys(
         (
-            rn.RandomBits, rn.RandomUniform, rn.RandomNormal, rn.RandomExponential, rn.RandomGumbel, rn.RandomTruncatedNormal,
-            rn.RandomInt, rn.RandomBernoulli, rn.RandomPermutation, rn.RandomSplit, rn.RandomFoldIn,
+            rn.RandomBits, rn.RandomUniform, rn.RandomNormal, rn.RandomExponential, rn.RandomGumbel,
+            rn.RandomTruncatedNormal, rn.RandomInt, rn.RandomBernoulli, rn.RandomPermutation, rn.RandomSplit,
+            rn.RandomFoldIn,
         ),
         "a key is no real number",
     ),

@@ -12,7 +12,7 @@ from tensorgraph.array.leaves import Parameter
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import InputError, ShapeError
 from tensorgraph.ir.provenance import located
-from tensorgraph.nn import functional as F
+from tensorgraph.nn import functional as f
 from tensorgraph.nn import init
 from tensorgraph.nn.module import Module, Rng
 
@@ -101,7 +101,7 @@ class Linear(Module):
                 raise located(ShapeError(f"Linear: the last axis of {x.node.type} must be known at the first call"))
             self._make(size)
         assert self.weight is not None
-        return F.linear(x, self.weight, self.bias)
+        return f.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}{'' if self._first[0] else ', bias=False'}"
@@ -153,7 +153,7 @@ class Embedding(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """Integers of any shape to vectors: the same shape and ``embedding_dim``."""
-        return F.embedding(x, self.weight, self.padding_idx)
+        return f.embedding(x, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}"
@@ -175,7 +175,7 @@ class Flatten(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """The same elements."""
-        return F.flatten(x, self.start_axis, self.end_axis)
+        return f.flatten(x, self.start_axis, self.end_axis)
 
 
 class Identity(Module):

@@ -14,7 +14,7 @@ from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import InputError, ShapeError
 from tensorgraph.ir.dims import DimLike
 from tensorgraph.ir.provenance import located
-from tensorgraph.nn import functional as F
+from tensorgraph.nn import functional as f
 from tensorgraph.nn.linear import positive
 from tensorgraph.nn.module import Module
 
@@ -22,34 +22,7 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm"
 
 
 class _BatchNorm(Module):
-    """Each channel normalized over the batch and all axes after channels, then scaled and shifted.
-
-    In training the statistics are those of the batch, and running ones are recorded for inference: a share
-    `momentum` of each batch's mean and unbiased variance is mixed in. Weight starts as ones, bias as zeros,
-    running mean as 0 and variance as 1, as in PyTorch.
-
-    Parameters
-    ----------
-    num_features
-        Number of channels; None to take it from the first call.
-    eps
-        Added to the variance.
-    momentum
-        Share of a new batch in the running statistics; None for the mean over all batches.
-    affine
-        Whether to scale and shift.
-    track_running_stats
-        Whether to keep running statistics; without them, those of the batch serve in inference too.
-    dtype
-        Of the parameters.
-
-    Raises
-    ------
-    InputError
-        If a setting is out of range.
-    ShapeError
-        When called, if the input has another number of axes or channels.
-    """
+    """Base: `BatchNorm1d` says all."""
 
     ranks: ClassVar[tuple[int, ...]] = ()
 
@@ -111,12 +84,12 @@ class _BatchNorm(Module):
             message = f"{type(self).__name__}: the input is {x.node.type}, with {x.shape[1]} channels, and the layer"
             raise located(ShapeError(f"{message} has {self.num_features}"))
         if self.running_mean is None or self.running_var is None or self.training:
-            mean, variance = F.batch_statistics(x)
+            mean, variance = f.batch_statistics(x)
             if self.training:
                 self._track(x, mean, variance)
         else:
             mean, variance = self.current(self.running_mean), self.current(self.running_var)
-        return F.batch_norm(x, mean, variance, self.weight, self.bias, self.eps)
+        return f.batch_norm(x, mean, variance, self.weight, self.bias, self.eps)
 
     def _track(self, x: Tensor, mean: Tensor, variance: Tensor) -> None:
         """Mix a batch's statistics into the running ones."""
@@ -142,7 +115,34 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = f"""{_BatchNorm.__doc__}
+    """Each channel normalized over the batch and all axes after channels, then scaled and shifted.
+
+    In training the statistics are those of the batch, and running ones are recorded for inference: a share
+    `momentum` of each batch's mean and unbiased variance is mixed in. Weight starts as ones, bias as zeros,
+    running mean as 0 and variance as 1, as in PyTorch.
+
+    Parameters
+    ----------
+    num_features
+        Number of channels; None to take it from the first call.
+    eps
+        Added to the variance.
+    momentum
+        Share of a new batch in the running statistics; None for the mean over all batches.
+    affine
+        Whether to scale and shift.
+    track_running_stats
+        Whether to keep running statistics; without them, those of the batch serve in inference too.
+    dtype
+        Of the parameters.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range.
+    ShapeError
+        When called, if the input has another number of axes or channels.
+
     Examples
     --------
     >>> import numpy as np
@@ -155,7 +155,8 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = f"""{_BatchNorm.__doc__}
+    """`BatchNorm1d` of ``[batch, channels, height, width]``.
+
     Examples
     --------
     >>> import numpy as np
@@ -168,7 +169,8 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    __doc__ = f"""{_BatchNorm.__doc__}
+    """`BatchNorm1d` of ``[batch, channels, depth, height, width]``.
+
     Examples
     --------
     >>> import numpy as np
@@ -219,7 +221,7 @@ class LayerNorm(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """``[…, *normalized_shape]``, normalized."""
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return f.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}"
@@ -273,7 +275,7 @@ class GroupNorm(Module):
         if x.ndim < 2 or x.shape[1] != self.num_channels:
             message = f"GroupNorm: the input is {x.node.type}: it must be [batch, {self.num_channels}, …]"
             raise located(ShapeError(message))
-        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        return f.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}"
@@ -296,7 +298,7 @@ class LocalResponseNorm(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """``[batch, channels, …]``, normalized."""
-        return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+        return f.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}"

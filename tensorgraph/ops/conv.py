@@ -5,6 +5,7 @@ Data is ``[n, c, *spatial]``, weights are ``[o, c / groups, *kernel]``. "Convolu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +107,7 @@ class Conv(_Convolution):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = conv_reference if small(self, *arrays) else conv
+        function: Callable[..., Any] = conv_reference if small(self, *arrays) else conv
         return function(*arrays, self.stride, self.padding, self.dilation, self.groups)
 
 
@@ -144,8 +145,8 @@ class ConvInputGrad(_Convolution):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = conv_input_grad_reference if small(self, *arrays) else conv_input_grad
-        return function(*arrays, self.size, self.stride, self.padding, self.dilation, self.groups)  # type: ignore[arg-type]
+        function: Callable[..., Any] = conv_input_grad_reference if small(self, *arrays) else conv_input_grad
+        return function(*arrays, self.size, self.stride, self.padding, self.dilation, self.groups)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -181,7 +182,7 @@ class ConvWeightGrad(_Convolution):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = conv_weight_grad_reference if small(self, *arrays) else conv_weight_grad
+        function: Callable[..., Any] = conv_weight_grad_reference if small(self, *arrays) else conv_weight_grad
         return function(*arrays, self.kernel, self.stride, self.padding, self.dilation, self.groups)
 
 

@@ -5,6 +5,7 @@ A window without a NaN chooses its first maximum, in row-major order; with one, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -110,7 +111,7 @@ class MaxPool(_Pool):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = max_pool_reference if small(self, *arrays) else max_pool
+        function: Callable[..., Any] = max_pool_reference if small(self, *arrays) else max_pool
         return function(*arrays, self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
@@ -140,7 +141,7 @@ class MaxPoolGrad(_Pool):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = max_pool_grad_reference if small(self, *arrays) else max_pool_grad
+        function: Callable[..., Any] = max_pool_grad_reference if small(self, *arrays) else max_pool_grad
         return function(*arrays, self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
@@ -166,7 +167,7 @@ class MaxPoolSelect(_Pool):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = max_pool_select_reference if small(self, *arrays) else max_pool_select
+        function: Callable[..., Any] = max_pool_select_reference if small(self, *arrays) else max_pool_select
         return function(*arrays, self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
@@ -187,7 +188,7 @@ class AvgPool(_Pool):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = avg_pool_reference if small(self, *arrays) else avg_pool
+        function: Callable[..., Any] = avg_pool_reference if small(self, *arrays) else avg_pool
         return function(
             *arrays, self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode, self.count_include_pad
         )
@@ -221,10 +222,10 @@ class AvgPoolGrad(_Pool):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = avg_pool_grad_reference if small(self, *arrays) else avg_pool_grad
+        function: Callable[..., Any] = avg_pool_grad_reference if small(self, *arrays) else avg_pool_grad
         return function(
             *arrays,
-            self.size,  # type: ignore[arg-type]
+            self.size,
             self.kernel,
             self.stride,
             self.padding,
@@ -279,7 +280,7 @@ class AdaptiveMaxPool(_Adaptive):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = adaptive_max_pool_reference if small(self, *arrays) else adaptive_max_pool
+        function: Callable[..., Any] = adaptive_max_pool_reference if small(self, *arrays) else adaptive_max_pool
         return function(*arrays, self.size)
 
 
@@ -333,7 +334,7 @@ class AdaptiveAvgPool(_Adaptive):
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
-        function = adaptive_avg_pool_reference if small(self, *arrays) else adaptive_avg_pool
+        function: Callable[..., Any] = adaptive_avg_pool_reference if small(self, *arrays) else adaptive_avg_pool
         return np.asarray(function(*arrays, self.size))
 
 

@@ -1,6 +1,7 @@
 """Random numbers: each element a function of a key and of its flat index, shifted by `offset`.
 
-So a part of a draw is a draw of that part: rows a to b of ``[n, m]`` are what ``offset + a * m`` gives for ``[b - a, m]``.
+So a part of a draw is a draw of that part: rows a to b of ``[n, m]`` are what ``offset + a * m`` gives for
+``[b - a, m]``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tensorgraph.ir.op import Op
 from tensorgraph.ops import shape as sh
+from tensorgraph.testing.library import library_samples
 from tensorgraph.testing.movement import indexing_samples, meta_samples, movement_samples
 from tensorgraph.testing.samples import Sample, elementwise_samples, linalg_samples, reduction_samples
 
@@ -27,6 +28,7 @@ SAMPLES: Mapping[type[Op], tuple[Sample, ...]] = _by_op(
         *movement_samples(),
         *indexing_samples(),
         *meta_samples(),
+        *library_samples(),
     ]
 )
 

@@ -10,7 +10,19 @@ import numpy as np
 
 from tensorgraph.ir.op import Op, Operand
 from tensorgraph.ir.types import Array
-from tensorgraph.ops import elementwise, indexing, linalg, meta, reduction, shape, transcendental
+from tensorgraph.ops import (
+    elementwise,
+    indexing,
+    linalg,
+    meta,
+    ordering,
+    reduction,
+    scan,
+    segment,
+    shape,
+    special,
+    transcendental,
+)  # fmt: skip
 from tensorgraph.ops.registry import all_ops
 
 Sample = tuple[Op, tuple[Array, ...]]
@@ -107,6 +119,16 @@ def _special(cls: type[Op]) -> list[tuple[Op, tuple[Any, ...]]]:
             (indexing.IndexSet((at(2),)), (v, np.float32(1), np.array([0, 3]))),
             (indexing.IndexSet((s, slice(0, 2))), (x, floats(4))),
         ],
+        ordering.Sort: [(ordering.Sort(1), (x,))],
+        ordering.ArgSort: [(ordering.ArgSort(0), (x,))],
+        ordering.SearchSorted: [(ordering.SearchSorted("left"), (np.sort(v), floats(2, 2)))],
+        scan.CumulativeSum: [(scan.CumulativeSum(1), (x,))],
+        scan.CumulativeProd: [(scan.CumulativeProd(2), (x,))],
+        special.Polygamma: [(special.Polygamma(k), (np.abs(x) + 1,)) for k in range(3)],
+        segment.SegmentSum: [(segment.SegmentSum(3), (v, np.array([0, 2, 2, 0, 1])))],
+        segment.SegmentProd: [(segment.SegmentProd(3), (v, np.array([0, 2, 2, 0, 1])))],
+        segment.SegmentMax: [(segment.SegmentMax(3), (v, np.array([0, 2, 2, 0, 1])))],
+        segment.SegmentMin: [(segment.SegmentMin(3), (v, np.array([0, 2, 2, 0, 1])))],
         indexing.IndexAdd: [
             (indexing.IndexAdd((slice(1, 2),)), (x, floats(3, 4))),
             (indexing.IndexAdd((at(2), s, at(3))), (x, floats(2, 3), np.array([1, 1]), np.array([0, 0]))),
@@ -143,6 +165,9 @@ def samples(cls: type[Op]) -> list[Sample]:
         found = list(_elementwise(cls))
     return [(op, tuple(np.asarray(a) for a in arrays)) for op, arrays in found]
 
+
+# Windows and random draws have operands with rules of their own, and are sampled by the tests of those functions.
+ELSEWHERE = ("tensorgraph.ops.conv", "tensorgraph.ops.pool", "tensorgraph.ops.random")
 
 SYMBOLIC: set[type[Op]] = {shape.DimSize}  # no values without sizes: tested by themselves
 ALL: list[Sample] = [sample for cls in all_ops() for sample in samples(cls)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from tensorgraph.array.functions import (
@@ -22,6 +20,9 @@ from tensorgraph.array.functions import (
     where,
 )
 from tensorgraph.array.functions import softplus as _softplus
+from tensorgraph.array.special import elu, silu
+from tensorgraph.array.special import gelu as _gelu
+from tensorgraph.array.special import leaky_relu as _leaky_relu
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import InputError, ShapeError
 from tensorgraph.ir.provenance import located
@@ -60,8 +61,7 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu([-1.0, 3.0], 0.1)
     Tensor([-0.1,  3. ], float64)
     """
-    x = _floating(x)
-    return where(x > 0, x, x * negative_slope)
+    return _leaky_relu(x, negative_slope)
 
 
 def prelu(x: TensorLike, weight: TensorLike) -> Tensor:
@@ -91,18 +91,6 @@ def prelu(x: TensorLike, weight: TensorLike) -> Tensor:
             raise located(ShapeError(message))
         weight = reshape(weight, [-1, *[1] * (x.ndim - 2)])
     return where(x > 0, x, x * weight)
-
-
-def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
-    """`x` where it is positive, else alpha * (exp(x) - 1).
-
-    Examples
-    --------
-    >>> elu([-1.0, 3.0])
-    Tensor([-0.63212056,  3.        ], float64)
-    """
-    x = _floating(x)
-    return where(x > 0, x, alpha * expm1(minimum(x, 0)))
 
 
 def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
@@ -148,24 +136,9 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
     >>> gelu([-1.0, 1.0], approximate="tanh")
     Tensor([-0.15880801,  0.84119199], float64)
     """
-    x = _floating(x)
-    if approximate == "tanh":
-        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
-    if approximate != "none":
+    if approximate not in {"none", "tanh"}:
         raise located(InputError(f"gelu: approximate is {approximate!r}: say 'none' or 'tanh'"))
-    return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
-
-
-def silu(x: TensorLike) -> Tensor:
-    """X * sigmoid(x), also called swish.
-
-    Examples
-    --------
-    >>> silu([-1.0, 1.0])
-    Tensor([-0.26894142,  0.73105858], float64)
-    """
-    x = _floating(x)
-    return x * sigmoid(x)
+    return _gelu(x, approximate=approximate == "tanh")
 
 
 def mish(x: TensorLike) -> Tensor:
@@ -186,7 +159,7 @@ def log_sigmoid(x: TensorLike) -> Tensor:
     Examples
     --------
     >>> log_sigmoid([0.0, -1000.0])
-    Tensor([-6.9314718e-01, -1.0000000e+03], float64)
+    Tensor([-6.93147181e-01, -1.00000000e+03], float64)
     """
     return -_softplus(-_floating(x))
 

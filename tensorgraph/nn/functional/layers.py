@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tensorgraph.array.functions import expand_dims, matrix_transpose, maximum, reshape, stop_gradient, take, vector_norm, where
+from tensorgraph.array.functions import (
+    expand_dims,
+    matrix_transpose,
+    maximum,
+    reshape,
+    stop_gradient,
+    take,
+    vector_norm,
+    where,
+)
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import DTypeError, InputError, ShapeError
 from tensorgraph.ir.dims import DimLike, dim_key
