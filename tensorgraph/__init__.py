@@ -408,3 +408,16 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+# Rooms that load when they are first used: `import tensorgraph` stays fast.
+_ROOMS = frozenset({"data", "nn", "optim", "testing", "train", "viz"})
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _ROOMS:
+        return import_module(f"tensorgraph.{name}")
+    raise AttributeError(f"module 'tensorgraph' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])

@@ -221,7 +221,7 @@ def _slice(x: Tensor, item: slice, size: DimLike) -> slice:
         raise located(IndexingError(f"index: a slice step is a number other than 0, not {step}"))
     step = None if step == 1 else step
     if not isinstance(size, int) or isinstance(start, Dim) or isinstance(stop, Dim):
-        start = None if start == 0 and step is None else start
+        start = None if isinstance(start, int) and start == 0 and step is None else start
         stop = None if isinstance(stop, Dim) and dim_key(stop) == dim_key(size) else stop
         return slice(start, stop, step)
     a, b, s = slice(start, stop, step).indices(size)

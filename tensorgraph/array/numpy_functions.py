@@ -10,6 +10,7 @@ import numpy as np
 import tensorgraph.array.functions as f
 import tensorgraph.array.numpy_names as names
 from tensorgraph.array.axes import Axes
+from tensorgraph.array.numpy_library import LIBRARY
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import UnsupportedError
 from tensorgraph.ir.dims import DimLike
@@ -361,4 +362,5 @@ FUNCTIONS: dict[Recorder, Recorder] = {
     np.vstack: _vstack,
     np.where: _where,
     np.zeros_like: _zeros_like,
+    **LIBRARY,
 }

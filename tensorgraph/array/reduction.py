@@ -227,7 +227,7 @@ def std(x: TensorLike, /, axis: Axes = None, *, correction: float = 0, keepdims:
 def sqrt_at_zero(x: Tensor) -> Tensor:
     """The square root of a sum of squares, with derivative 0 where it is 0: a minimum, not a pole."""
     zero = x == 0
-    return where(zero, x, sqrt(where(zero, 1, x)))
+    return where(zero, 0, sqrt(where(zero, 1, x)))
 
 
 def logsumexp(x: TensorLike, /, axis: Axes = None, *, keepdims: bool = False) -> Tensor:

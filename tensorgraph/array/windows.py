@@ -74,8 +74,8 @@ def channels_first(name: str, x: Tensor, layout: str, rank: int) -> tuple[Tensor
 
     ``"NCHW"`` and ``"NHWC"`` stand for channels first and last with any number of spatial axes.
     """
-    if rank not in _FIRST or x.ndim != rank + 2:
-        refuse(f"{name}: {x.node.type} needs {rank + 2} axes: batch, channels and {rank} spatial ones")
+    if rank not in _FIRST:
+        refuse(f"{name}: {x.node.type} needs 3 to 5 axes: batch, channels and one to three spatial ones")
     if layout in ("NCHW", _FIRST[rank]):
         return x, lambda y: y
     if layout in ("NHWC", _LAST[rank]):

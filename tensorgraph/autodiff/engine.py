@@ -15,11 +15,11 @@ import numpy as np
 
 from tensorgraph.array.functions import any as any_
 from tensorgraph.array.functions import astype, broadcast_to, conj, real, reshape, sum, where, zeros
-from tensorgraph.array.tensor import Tensor
-from tensorgraph.autodiff.rules import NONDIFFERENTIABLE, RULES, Adjoint, Each, Partial
+from tensorgraph.array.tensor import Tensor, asarray
+from tensorgraph.autodiff.rules import NONDIFFERENTIABLE, RULES, Adjoint, Each
 from tensorgraph.errors import GradientError
 from tensorgraph.ir.dims import dim_key
-from tensorgraph.ir.node import Node, Pick, topological
+from tensorgraph.ir.node import Node, Pick, Result, topological
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.provenance import Context, context, located
 from tensorgraph.ops import elementwise, indexing, reduction, shape
@@ -46,7 +46,7 @@ class Applied:
     """What a rule sees of a node: the operation and its result."""
 
     op: Op
-    y: Tensor
+    y: Tensor | None  # None of an operation with several results
 
 
 def pull_back(seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node]) -> list[Tensor | None]:
@@ -87,9 +87,10 @@ def pull_back(seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node]) -> list
             if node in wanted:
                 assert isinstance(total, Cotangent)
                 kept[node] = total.value
+            own = _by_own_rule(node, total) if any(source in active for source in node.inputs) else None
             for i, source in enumerate(node.inputs):
                 if source in active:
-                    part = _contribution(node, total, i)
+                    part = _contribution(node, total, i, own)
                     if part is not None:
                         found.setdefault(source, []).append(part)
     return [kept.get(node) for node in wrt]
@@ -134,13 +135,13 @@ def _results(node: Node, parts: Sequence[Any]) -> list[Tensor | None]:
     return total
 
 
-def _contribution(node: Node, total: Any, i: int) -> Any:
-    """What flows to input i."""
+def _contribution(node: Node, total: Any, i: int, own: Sequence[Tensor | None] | None) -> Any:
+    """What flows to input i; `own` is what the node's own rule gave, if it has one."""
     if isinstance(node.op, Pick):
         return _Indexed(node.op.index, total)
     source = node.inputs[i]
     g = total.value if isinstance(total, Cotangent) else total
-    value = _by_rule(node, g, i)
+    value = _by_rule(node, g, i) if own is None else own[i]
     if value is None:
         return None
     mask = total.mask if isinstance(total, Cotangent) else None
@@ -161,26 +162,42 @@ def _contribution(node: Node, total: Any, i: int) -> Any:
     return Cotangent(_conformed(value, source), mask)
 
 
-def _by_rule(node: Node, g: Any, i: int) -> Tensor | None:
-    inputs = [Tensor(source) for source in node.inputs]
+def _by_own_rule(node: Node, total: Any) -> Sequence[Tensor | None] | None:
+    """One cotangent per input by the rule that the operation carries; None if the table has one."""
     op = node.op
+    if isinstance(op, Pick) or type(op) in RULES:
+        return None
+    g = total.value if isinstance(total, Cotangent) else total
     if isinstance(op, Override):
-        given = op.vjp(node, g)
-        return None if i < op.results else given[i - op.results]
-    rule = RULES.get(type(op))
-    applied = Applied(op, Tensor(node)) if len(node.types) == 1 else Applied(op, None)  # type: ignore[arg-type]
+        return [*[None] * op.results, *op.vjp(node, g)]
+    own = getattr(op, "vjp", None)
+    if own is None:
+        raise located(GradientError(f"{op.name}: there is no derivative rule: give its class a vjp method"))
+    result: Any = Tensor(node)
+    if len(node.types) > 1:
+        kinds = node.types
+        g = tuple(zeros(k.shape, dtype=k.dtype) if part is None else part for part, k in zip(g, kinds, strict=True))
+        result = tuple(Tensor(Result(node, k)) for k in range(len(kinds)))
+    found = own(g, result, *[Tensor(source) for source in node.inputs])
+    given = list(found) if isinstance(found, (tuple, list)) else [found]
+    if len(given) != len(node.inputs):
+        message = f"{op.name}: there are {len(node.inputs)} inputs and the vjp gave {len(given)} cotangents"
+        raise located(GradientError(message))
+    return [None if part is None else asarray(part) for part in given]
+
+
+def _by_rule(node: Node, g: Any, i: int) -> Tensor | None:
+    """What flows to input i by the table."""
+    inputs = [Tensor(source) for source in node.inputs]
+    rule = RULES[type(node.op)]
+    applied = Applied(node.op, Tensor(node) if len(node.types) == 1 else None)
     if isinstance(rule, Each):
         return rule.function(applied, g, i, *inputs)
     if isinstance(rule, Adjoint):
         function = rule.functions[i]
         return None if function is None else function(applied, g, *inputs)
-    if isinstance(rule, Partial):
-        derivative = rule.functions[i](applied, *inputs)
-        return None if derivative is None else g * conj(derivative)
-    own = getattr(op, "vjp", None)
-    if own is None:
-        raise located(GradientError(f"{op.name}: there is no derivative rule: give its class a vjp method"))
-    return own(g, Tensor(node), *inputs)[i]  # type: ignore[no-any-return]
+    derivative = rule.functions[i](applied, *inputs)
+    return None if derivative is None else g * conj(derivative)
 
 
 def _mask_below(node: Node, mask: Tensor, i: int) -> Tensor | None:

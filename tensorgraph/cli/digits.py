@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tensorgraph.data import digit_image, load_digits
 from tensorgraph.errors import DataError
 from tensorgraph.files import atomic_write
-from tensorgraph.train.digits import DigitNetwork, Epoch, train_digits
+from tensorgraph.train.digits import DigitNetwork, Epoch, train_digits, training_steps
 from tensorgraph.viz.dot import render_svg, to_dot
 
 __all__ = ["predict", "train"]
@@ -24,7 +24,8 @@ def train(data_dir: Path | None, seed: int, epochs: int, out: Path) -> None:
     data = load_digits(data_dir)
     _check_writable(out)
     console.print(f"{len(data.train_images):,} training images, {len(data.test_images):,} test images, seed {seed}")
-    console.print(f"784-16-16-10 sigmoid network: {DigitNetwork(seed).parameters:,} weights and biases")
+    untrained = DigitNetwork(seed, training_steps(data, epochs))
+    console.print(f"784-16-16-10 sigmoid network: {untrained.parameters:,} weights and biases")
     last = Epoch(0, float("nan"), 0.0)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -37,8 +38,8 @@ def train(data_dir: Path | None, seed: int, epochs: int, out: Path) -> None:
             progress.console.print(f"epoch {epoch.number:3d}   loss {epoch.loss:.4f}   accuracy {epoch.accuracy:.4f}")
 
         network = train_digits(data, seed, epochs, report)
-    console.print(f"test accuracy {last.accuracy:.4f}")
-    for name in _write(network, out):
+    console.print(f"test accuracy {last.accuracy:.3f}")
+    for name in _write(network, untrained, out):
         console.print(f"wrote {out / name}", highlight=False, soft_wrap=True)
 
 
@@ -49,10 +50,10 @@ def _check_writable(out: Path) -> None:
         raise DataError(f"{out} cannot be written: choose another folder with --out")
 
 
-def _write(network: DigitNetwork, out: Path) -> list[str]:
-    """Weights, training step and graph; a file appears only when it is whole."""
+def _write(network: DigitNetwork, untrained: DigitNetwork, out: Path) -> list[str]:
+    """Weights, training step from the start, and graph; a file appears only when it is whole."""
     network.save(out / "digits.npz")
-    network.step.save(out / "digits_step.py")
+    untrained.step.save(out / "digits_step.py")
     dot = to_dot(network.step.graph, "digits")
     svg = render_svg(dot)
     picture, content = ("digits.dot", dot.encode()) if svg is None else ("digits.svg", svg)

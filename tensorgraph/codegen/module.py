@@ -3,113 +3,149 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tensorgraph.codegen.emit import state_nodes
+from tensorgraph.codegen.emit import Module, state_nodes
+from tensorgraph.codegen.helpers import Import, define
+from tensorgraph.codegen.layout import broken, listed
+from tensorgraph.codegen.runtime import checked, held, load_state, save_state
+from tensorgraph.codegen.sizes import buffer_sizes, size_expressions
+from tensorgraph.errors import CompileError
 from tensorgraph.files import atomic_write
+from tensorgraph.ir.dims import DimLike
 from tensorgraph.ir.leaves import Constant, Placeholder, Variable
+from tensorgraph.ir.node import Node
+from tensorgraph.ir.tree import Tree
+from tensorgraph.ir.types import Array
+from tensorgraph.schedule.plan import MODULE_NAMES
 from tensorgraph.schedule.program import Program
 
 __all__ = ["save_module"]
 
-_RUNTIME = '''
-
-INPUTS = {inputs}
-STATE = {state}
-UPDATED = {updated}
+RUNTIME = (checked, held, load_state, save_state)
 
 
-def init_state():
-    """The state as it was when this file was written: a dict of arrays."""
-    return load(Path(__file__).with_suffix(".npz")) if STATE else {{}}
+def save_module(program: Program, name: str, module: Module, structure: Tree, path: Path) -> None:
+    """Write ``path`` and, if there is state, the npz file of the same name.
 
-
-def load(path):
-    """Read a state that `save` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        missing = [name for name in STATE if name not in file.files]
-        if missing:
-            raise ValueError(f"{{path}} has no {{', '.join(missing)}}")
-        return {{name: file[name] for name in STATE}}
-
-
-def save(path, state):
-    """Write the state to an npz file, which appears only when it is whole."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        np.savez(file, **state)
-    part.replace(path)
-
-
-def {name}(state, {arguments}):
-    """Run once: gives the outputs, and writes the next values into `state`."""
-    arrays = [np.asarray(a) for a in ({arguments})]
-    sizes = {{}}
-    for array, (label, dtype, shape) in zip(arrays, INPUTS, strict=True):
-        if array.dtype != dtype or array.ndim != len(shape):
-            raise ValueError(f"input {{label!r}} is {{dtype}}{{list(shape)}}, not {{array.dtype}}{{list(array.shape)}}")
-        for size, actual in zip(shape, array.shape, strict=True):
-            expected = sizes.setdefault(size, actual) if isinstance(size, str) and size.isidentifier() else size
-            if isinstance(expected, int) and expected != actual:
-                raise ValueError(f"input {{label!r}} is {{dtype}}{{list(shape)}}, not of shape {{list(array.shape)}}")
-    with np.errstate(all="ignore"):
-        outputs, values = compute(*arrays, [state[key] for key in STATE], buffers({sizes}))
-    for key, value in zip(UPDATED, values, strict=True):
-        state[key] = np.array(value)
-    return {result}
-'''
-
-
-def save_module(program: Program, name: str, source: str, path: Path) -> None:
-    """Write ``path`` and, if there is state, the npz file of the same name."""
-    graph = program.graph
-    nodes = state_nodes(graph)
-    keys = [program.names[node] for node in nodes]
-    inputs = [
-        (node.op.label, node.type.dtype.name, tuple(n if isinstance(n, int) else str(n) for n in node.type.shape))
-        for node in graph.inputs
-        if isinstance(node.op, Placeholder)
-    ]
-    arguments = "".join(f"{program.names[node]}, " for node in graph.inputs).rstrip(" ")
-    runtime = _RUNTIME.format(
-        inputs=_listed(inputs),
-        state=_listed(keys),
-        updated=_listed([program.names[variable] for variable, _ in graph.updates]),
-        name=name,
-        arguments=arguments or "",
-        sizes=_sizes_text(source),
-        result="outputs[0]" if len(graph.outputs) == 1 else "outputs",
-    )
-    head = "\nimport numpy as np\n"
-    text = source.replace(head, "\nfrom pathlib import Path\n" + head, 1) + runtime
-    if nodes:
-        values: dict[str, Any] = {}
-        for key, node in zip(keys, nodes, strict=True):
-            op = node.op
-            values[key] = op.storage.value if isinstance(op, Variable) else op.value if isinstance(op, Constant) else None
+    Raises
+    ------
+    CompileError
+        If a user's function cannot stand in a file of its own, or a name means two things in it.
+    """
+    text = _text(program, name, module, structure)
+    if path.suffix == ".npz":
+        raise CompileError(f"{name}: cannot save to {path}: the state goes to the .npz file; give a name ending in .py")
+    states = _states(program)
+    if states:
         content = io.BytesIO()
-        np.savez(content, **values)
+        np.savez(content, allow_pickle=False, **states)
         with atomic_write(path.with_suffix(".npz")) as file:
             file.write(content.getvalue())
     with atomic_write(path) as file:
         file.write(text.encode())
 
 
-def _listed(items: list[Any]) -> str:
-    return "[" + "".join(f"\n    {item!r}," for item in items) + ("\n]" if items else "]")
+def _states(program: Program) -> dict[str, Array]:
+    """First values of the state, by name."""
+    found = {}
+    for node in state_nodes(program.graph):
+        op = node.op
+        assert isinstance(op, (Variable, Constant))
+        found[program.names[node]] = op.storage.value if isinstance(op, Variable) else op.value
+    return found
 
 
-def _sizes_text(source: str) -> str:
-    """Arguments of ``buffers`` in terms of the inputs: the same expressions that ``compute`` uses."""
-    signature = source.split("def buffers(", 1)[1].split(")", 1)[0]
-    names = [n.strip() for n in signature.split(",") if n.strip()]
-    body = source.split("def compute(", 1)[1]
-    found = []
-    for n in names:
-        line = next(line for line in body.splitlines() if line.startswith(f"    {n} = "))
-        found.append(line.split(" = ", 1)[1])
-    return ", ".join(found)
+def _text(program: Program, name: str, module: Module, structure: Tree) -> str:
+    for function, why in module.definitions.absent.items():
+        raise CompileError(f"{name}: cannot save: {function} cannot stand in a file of its own: {why}")
+    own = {"Path", *(function.__name__ for function in RUNTIME)}
+    taken = frozenset(MODULE_NAMES) - {"os", "zipfile", *own}
+    definitions = define({f.__name__: f for f in RUNTIME}, taken, module.definitions)
+    for function, why in definitions.absent.items():  # a user's function has the name of one of them
+        raise CompileError(f"{name}: cannot save: {function}: {why}; call that function something else")
+    if name in {*MODULE_NAMES, *definitions.values, *definitions.imports, "np"}:
+        raise CompileError(f"{name}: cannot save: the module calls something else {name!r}; compile with another name=")
+    head = module.head([Import("pathlib", "Path", "Path")], definitions)
+    return "\n".join([*head, *module.body, *_state_lines(program), *_step(program, name, structure)]) + "\n"
+
+
+def _state_lines(program: Program) -> list[str]:
+    """The functions that make, read and write states."""
+    kinds = {program.names[node]: node.type for node in state_nodes(program.graph)}
+    lines = [f"    {key!r}: ({t.dtype.name!r}, {listed([str(n) for n in t.shape])})," for key, t in kinds.items()]
+    updated = [f"    {program.names[variable]!r}," for variable, _ in program.graph.updates]
+    first = 'load(Path(__file__).with_suffix(".npz"))' if kinds else "{}"
+    return [
+        *["", "", *(["STATE = {", *_quoted(lines), "}"] if lines else ["STATE = {}"])],
+        *(["UPDATED = (", *_quoted(updated), ")"] if updated else ["UPDATED = ()"]),
+        *["", "", "def init_state():", '    """The state as it was when this file was written: arrays by name."""'],
+        f"    return {first}",
+        *["", "", "def load(path):", '    """Read a state that `save` wrote."""', "    return load_state(path, STATE)"],
+        *["", "", "def save(path, state):", '    """Write a state; the file appears only when it is whole."""'],
+        "    save_state(path, state, STATE)",
+    ]
+
+
+def _quoted(lines: list[str]) -> list[str]:
+    return [line.replace("'", '"') for line in lines]
+
+
+def _step(program: Program, name: str, structure: Tree) -> list[str]:
+    """The function that a user calls."""
+    names = program.names
+    inputs = [node for node in program.graph.inputs if isinstance(node.op, Placeholder)]
+    sizes = _sizes(program, inputs)
+    lines = ["", "", *broken(f"def {name}{listed(['state', *(names[node] for node in inputs)], '(', ')')}:")]
+    lines[2] = lines[2].replace("(state,):", "(state):")
+    lines.append('    """Run once: gives the outputs, and puts the next values into the state."""')
+    for node in inputs:
+        lines += _check(node, names[node], {})
+    lines += [f"    {symbol} = {text}" for symbol, text in sizes.items()]
+    for node in inputs:
+        own = [f"{names[node]}.shape[{axis}]" for axis in range(node.type.ndim)]
+        plain = (isinstance(n, int) or sizes.get(str(n)) == text for n, text in zip(node.type.shape, own, strict=True))
+        if not all(plain):
+            lines += _check(node, names[node], sizes)
+    memory = f"buffers({', '.join(buffer_sizes(program))})"
+    call = f"compute({', '.join([*(names[node] for node in inputs), 'held(state, STATE)', memory])})"
+    lines += ['    with np.errstate(all="ignore"):', *broken(f"        outputs, values = {call}")]
+    lines.append("    state.update(dict(zip(UPDATED, [np.array(value) for value in values], strict=True)))")
+    return [*lines, *broken(f"    return {_result(structure)}")]
+
+
+def _sizes(program: Program, inputs: list[Node]) -> dict[str, str]:
+    """Every size that can be told from the shapes of the inputs."""
+    symbols = {s: None for node in inputs for n in node.type.shape if not isinstance(n, int) for s in n.symbols()}
+    found: dict[str, str] = {}
+    for symbol in symbols:
+        try:
+            found.update(size_expressions(program.graph, program.names, [symbol]))
+        except CompileError:
+            continue  # no statement reads it
+    return found
+
+
+def _check(node: Node, name: str, sizes: Mapping[str, Any]) -> list[str]:
+    def size(n: DimLike) -> str:
+        return str(n) if isinstance(n, int) or all(s in sizes for s in n.symbols()) else "None"
+
+    assert isinstance(node.op, Placeholder)
+    label = node.op.label.replace("\\", "\\\\").replace('"', '\\"')
+    shape = listed([size(n) for n in node.type.shape])
+    return broken(f'    {name} = checked("{label}", {name}, "{node.type.dtype.name}", {shape}, "{node.type}")')
+
+
+def _result(structure: Tree) -> str:
+    """The outputs in their structure."""
+    if isinstance(structure, dict):
+        return f"{{{', '.join(f'{key!r}: {_result(part)}' for key, part in structure.items())}}}"
+    if isinstance(structure, list):
+        return listed([_result(part) for part in structure], "[", "]")
+    if isinstance(structure, tuple):
+        return listed([_result(part) for part in structure])
+    return "None" if structure is None else f"np.asarray(outputs[{structure}])"

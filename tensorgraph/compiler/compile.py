@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -79,14 +80,16 @@ def compile(
     pairs = _pairs(updates)
     if not leaves and not pairs:
         raise located(CompileError("compile: there is nothing to compute: give outputs or updates"))
-    if not name.isidentifier():
-        raise located(CompileError(f"compile: name {name!r} is no Python identifier"))
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise located(CompileError(f"compile: name={name!r} is no name for a function"))
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     return compile_graph(graph, name, structure, locations=locations, started=started)
 
 
-def compile_graph(graph: Graph, name: str, structure: Tree, *, locations: bool = True, started: float | None = None) -> Kernel:
+def compile_graph(
+    graph: Graph, name: str, structure: Tree, *, locations: bool = True, started: float | None = None
+) -> Kernel:
     """Run the stages, keeping what each gives."""
     clock = perf_counter() if started is None else started
     stages: list[Stage] = []
@@ -102,8 +105,9 @@ def compile_graph(graph: Graph, name: str, structure: Tree, *, locations: bool =
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
     program: Program = record("plan", plan(graph))
-    source: str = record("emit", emit(program, name, locations=locations))
-    return Kernel(name, program, source, stages, structure)
+    module = emit(program, name, locations=locations)
+    record("emit", module.source)
+    return Kernel(name, program, module, stages, structure)
 
 
 def _input(i: int, x: Any) -> Node:
@@ -115,7 +119,11 @@ def _input(i: int, x: Any) -> Node:
 def _pairs(updates: Updates) -> list[tuple[Node, Node]]:
     items = updates.items() if isinstance(updates, Mapping) else updates
     pairs = []
-    for parameter, value in items:
+    for item in items:
+        if not isinstance(item, (tuple, list)) or len(item) != 2:
+            message = f"compile: updates has a {type(item).__name__} where a pair (parameter, value) is to be"
+            raise located(InputError(message))
+        parameter, value = item
         if not isinstance(parameter, Parameter):
             message = f"compile: updates has a {type(parameter).__name__} where a Parameter is to be updated"
             raise located(InputError(message))

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from threading import RLock
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.codegen.kernel import Kernel
 from tensorgraph.compiler.compile import compile_graph
-from tensorgraph.errors import DimError, ShapeError, SymbolicError
+from tensorgraph.errors import TensorGraphError
 from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.leaves import Placeholder
 from tensorgraph.ir.node import SYMBOLIC, TRACED, Node
 from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
 from tensorgraph.ir.types import Array, TensorType
+from tensorgraph.schedule.plan import MODULE_NAMES
 
 __all__ = ["jit"]
 
@@ -63,11 +66,13 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         leaves, structure = flatten_tree((args, kwargs))
         if any(isinstance(x, Tensor) and x.node.flags & (SYMBOLIC | TRACED) for x in leaves):
             return f(*args, **kwargs)
-        result = cache.find(leaves, structure)
-        return result
+        return cache.call(leaves, structure)
 
     compiled.kernels = cache.kernels  # type: ignore[attr-defined]
     return compiled
+
+
+Shapes: TypeAlias = "tuple[tuple[int, ...], ...]"
 
 
 class _Entry(NamedTuple):
@@ -75,45 +80,60 @@ class _Entry(NamedTuple):
     kernel: Kernel
 
 
+class _Closed(Exception):  # noqa: N818 (no error: it tells the caller what to do)
+    """The function reads a tensor that a derivative is being taken through: it is recorded, not compiled."""
+
+
 class _Cache:
     """The kernels of one function."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
         self._f = f
+        self._name = _kernel_name(f)
         self.kernels: list[Kernel] = []
         self._entries: dict[object, list[_Entry]] = {}
-        self._seen: dict[object, list[list[tuple[int, ...]]]] = {}
+        self._seen: dict[object, list[Shapes]] = {}
         self._per_shape = False
+        self._lock = RLock()
 
-    def find(self, leaves: Sequence[Any], structure: Tree) -> Tree:
+    def call(self, leaves: Sequence[Any], structure: Tree) -> Tree:
         """Call the kernel that fits, compiling it if there is none."""
         arrays, static = _sorted_out(leaves)
         key = (repr(structure), static, tuple((a.dtype, a.ndim) for a in arrays))
-        for entry in reversed(self._entries.get(key, [])):
-            if _fits(entry.types, arrays):
-                return _wrapped(entry.kernel(*arrays))
-        seen = self._seen.setdefault(key, [])
-        seen.append([a.shape for a in arrays])
+        kernel = self._known(key, arrays)
+        if kernel is None:
+            with self._lock:
+                kernel = self._known(key, arrays)
+                try:
+                    kernel = kernel or self._added(key, leaves, structure, arrays)
+                except _Closed:
+                    args, kwargs = unflatten_tree(structure, leaves)
+                    return self._f(*args, **kwargs)
+        return _wrapped(kernel(*arrays))
+
+    def _known(self, key: object, arrays: Sequence[Array]) -> Kernel | None:
+        entries = self._entries.get(key, ())
+        return next((entry.kernel for entry in reversed(entries) if _fits(entry.types, arrays)), None)
+
+    def _added(self, key: object, leaves: Sequence[Any], structure: Tree, arrays: Sequence[Array]) -> Kernel:
+        shapes = tuple(a.shape for a in arrays)
+        seen = [*self._seen.get(key, ()), shapes]
         types = [TensorType(a.dtype, a.shape) for a in arrays]
         kernel = None
         if len(seen) > 1 and not self._per_shape:
             general = _generalized(arrays, seen)
-            kernel = self._symbolic(leaves, structure, general)
-            types = general if kernel is not None else types
+            try:
+                kernel, types = self._compile(leaves, structure, general), general
+            except (TensorGraphError, TypeError) as error:
+                kernel = self._compile(leaves, structure, types)  # if this fails too, the size is not to blame
+                self._per_shape = True
+                message = f"jit: {self._name} is compiled for every shape, as it needs the value of a size: {error}"
+                warnings.warn(message, stacklevel=4)
         kernel = kernel or self._compile(leaves, structure, types)
+        self._seen[key] = seen
         self._entries.setdefault(key, []).append(_Entry(types, kernel))
         self.kernels.append(kernel)
-        return _wrapped(kernel(*arrays))
-
-    def _symbolic(self, leaves: Sequence[Any], structure: Tree, types: list[TensorType]) -> Kernel | None:
-        try:
-            return self._compile(leaves, structure, types)
-        except (DimError, SymbolicError, ShapeError, TypeError) as error:
-            self._per_shape = True
-            name = getattr(self._f, "__name__", "function")
-            message = f"jit: {name} is compiled for every shape, as it needs the value of a size: {error}"
-            warnings.warn(message, stacklevel=5)
-            return None
+        return kernel
 
     def _compile(self, leaves: Sequence[Any], structure: Tree, types: Sequence[TensorType]) -> Kernel:
         names = _names(self._f, structure, len(leaves))
@@ -128,22 +148,32 @@ class _Cache:
                 filled.append(Tensor(inputs[-1]))
         args, kwargs = unflatten_tree(structure, filled)
         outputs, shape = flatten_tree(self._f(*args, **kwargs))
-        graph = Graph(inputs, [asarray(y).node for y in outputs])
-        name = getattr(self._f, "__name__", "kernel")
-        return compile_graph(graph, name if name.isidentifier() else "kernel", shape)
+        nodes = [asarray(y).node for y in outputs]
+        if any(node.flags & TRACED for node in nodes):
+            raise _Closed
+        return compile_graph(Graph(inputs, nodes), self._name, shape)
+
+
+def _kernel_name(f: Callable[..., Any]) -> str:
+    name = getattr(f, "__name__", "kernel")
+    return name if name.isidentifier() and not keyword.iskeyword(name) and name not in MODULE_NAMES else "kernel"
 
 
 def _is_static(leaf: Any) -> bool:
-    return isinstance(leaf, (bool, int, str)) and not isinstance(leaf, np.generic) or callable(leaf) and not isinstance(leaf, Tensor)
+    """Whether a leaf is part of the program: an int, a bool, a string or a function."""
+    if isinstance(leaf, (np.generic, Tensor)):
+        return False
+    return isinstance(leaf, (int, str)) or callable(leaf)
 
 
 def _sorted_out(leaves: Sequence[Any]) -> tuple[list[Array], tuple[Any, ...]]:
     """Arrays, and what is part of the program. A Python float takes the widest floating dtype around it."""
     static = tuple((i, type(leaf), leaf) for i, leaf in enumerate(leaves) if _is_static(leaf))
     dynamic = [leaf for leaf in leaves if not _is_static(leaf)]
-    floats = [np.asarray(x).dtype for x in dynamic if not isinstance(x, float) or isinstance(x, np.generic)]
-    wide = np.result_type(*[d for d in floats if d.kind in "fc"] or [np.float64])
-    return [np.asarray(x, wide) if type(x) is float else np.asarray(x) for x in dynamic], static
+    arrays = [None if type(x) is float else np.asarray(x) for x in dynamic]
+    floating = [a.dtype for a in arrays if a is not None and a.dtype.kind in "fc"] or [np.dtype(np.float64)]
+    wide = np.result_type(*floating)
+    return [np.asarray(x, wide) if a is None else a for a, x in zip(arrays, dynamic, strict=True)], static
 
 
 def _fits(types: Sequence[TensorType], arrays: Sequence[Array]) -> bool:
@@ -155,7 +185,7 @@ def _fits(types: Sequence[TensorType], arrays: Sequence[Array]) -> bool:
     return True
 
 
-def _generalized(arrays: Sequence[Array], seen: Sequence[Sequence[tuple[int, ...]]]) -> list[TensorType]:
+def _generalized(arrays: Sequence[Array], seen: Sequence[Shapes]) -> list[TensorType]:
     """Types in which every axis that has varied is symbolic; axes that varied together share a symbol."""
     symbols: dict[tuple[int, ...], Dim] = {}
     types = []
@@ -172,12 +202,12 @@ def _generalized(arrays: Sequence[Array], seen: Sequence[Sequence[tuple[int, ...
 
 
 def _names(f: Callable[..., Any], structure: Tree, count: int) -> list[str]:
-    """Names for the leaves, from the parameters of the function."""
+    """A name for each leaf, from the parameters of the function."""
     args, kwargs = structure
     try:
-        parameters = list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):
-        parameters = []
+        parts = inspect.signature(f).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):  # it says no signature
+        parts = {**{f"x{i}": part for i, part in enumerate(args)}, **kwargs}
     names = [""] * count
 
     def walk(part: Tree, name: str) -> None:
@@ -190,11 +220,13 @@ def _names(f: Callable[..., Any], structure: Tree, count: int) -> list[str]:
         elif part is not None:
             names[part] = name
 
-    for i, part in enumerate(args):
-        walk(part, parameters[i] if i < len(parameters) else f"x{i}")
-    for key, part in kwargs.items():
-        walk(part, key)
-    return [n if names.index(n) == i else f"{n}_{i}" for i, n in enumerate(names)]
+    for name, part in parts.items():
+        walk(part, name)
+    seen: set[str] = set()
+    for i, name in enumerate(names):
+        names[i] = name if name not in seen else f"{name}_{i}"
+        seen.add(names[i])
+    return names
 
 
 def _wrapped(tree: Tree) -> Tree:

@@ -1,4 +1,8 @@
-"""Evaluate nodes one at a time: the oracle that compiled programs are held against."""
+"""Evaluate nodes one at a time: the oracle that compiled programs are held against.
+
+Results lie in row-major order, except views: the order of a sum's terms, and with it the last bit, follows from
+the layout, so it may not depend on how a result was computed.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ def evaluate(roots: Sequence[Node], feeds: Mapping[Node, Array] | None = None) -
     >>> evaluate([(tg.asarray([1.0, 2.0]) * 3).node])
     [array([3., 6.])]
     """
-    values: dict[Node, Any] = dict(feeds or {})
+    values: dict[Node, Any] = {node: np.asarray(array, order="C") for node, array in (feeds or {}).items()}
     known = {node for node in topological(roots, stop=set(values)) if node.memo is not None or node in values}
     order = topological(roots, stop=known)
     sizes = bind_sizes(
@@ -77,9 +81,9 @@ def _count_readers(order: Sequence[Node], roots: Sequence[Node], known: set[Node
 def _compute(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> Any:
     op = node.op
     if isinstance(op, Constant):
-        return op.value
+        return np.asarray(op.value, order="C")
     if isinstance(op, Variable):
-        return op.storage.value
+        return np.asarray(op.storage.value, order="C")
     if isinstance(op, Placeholder):
         raise SymbolicError(f"placeholder {op.label!r} ({op.type}) has no value: feed it, or compile and call")
     if isinstance(op, Pick):
@@ -92,8 +96,8 @@ def _compute(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -
         place = f" ({node.location})" if node.location else ""
         raise type(error)(f"{op.name}: {error}{place}") from error
     if len(node.types) > 1:
-        return tuple(np.asarray(part) for part in result)
-    return _checked(node, np.asarray(result), sizes)
+        return tuple(np.asarray(part, order="C") for part in result)
+    return _checked(node, np.asarray(result, order=None if op.view else "C"), sizes)
 
 
 def _checked(node: Node, value: Array, sizes: Mapping[str, int]) -> Array:

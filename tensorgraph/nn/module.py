@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tensorgraph.array.leaves import Parameter
+from tensorgraph.array.state import load_arrays
 from tensorgraph.array.tensor import Tensor
 from tensorgraph.errors import InputError, UnsupportedError
 from tensorgraph.ir.provenance import located
-from tensorgraph.ir.types import Array, TensorType
+from tensorgraph.ir.types import Array
 from tensorgraph.nn import calls
 from tensorgraph.nn.saving import read_arrays, write_arrays
 from tensorgraph.nn.summary import Summary, summarize
@@ -292,25 +293,3 @@ def _walk(root: Module) -> Iterator[tuple[str, Module | Parameter]]:
 
 def _holds(value: Any) -> bool:
     return isinstance(value, (Module, Parameter, list, tuple, dict))
-
-
-def load_arrays(what: str, own: Mapping[str, Parameter], state: Mapping[str, Any], strict: bool) -> None:
-    """Store arrays in parameters of the same names, or say everything that does not fit."""
-    arrays = {path: np.asarray(value) for path, value in state.items()}
-    problems = []
-    if strict:
-        problems += [f"missing: {path} ({p.node.type})" for path, p in own.items() if path not in arrays]
-        problems += [f"unexpected: {path} ({TensorType.of(a)})" for path, a in arrays.items() if path not in own]
-    for path, parameter in own.items():
-        array = arrays.get(path)
-        if array is None:
-            continue
-        if array.shape != parameter.shape:
-            problems.append(f"misshapen: {path} is {parameter.node.type} and was given {TensorType.of(array)}")
-        elif not np.can_cast(array.dtype, parameter.dtype, "same_kind"):
-            problems.append(f"of another kind: {path} is {parameter.node.type} and was given {TensorType.of(array)}")
-    if problems:
-        raise located(InputError(f"{what}: the state does not fit:\n  " + "\n  ".join(problems) + "\n"))
-    for path, parameter in own.items():
-        if path in arrays:
-            parameter.assign(arrays[path])

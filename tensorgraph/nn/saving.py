@@ -46,7 +46,7 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> N
     (2, 3)
     """
     if _suffix(path) == ".safetensors":
-        data: bytes = _safetensors().save({name: np.ascontiguousarray(a) for name, a in arrays.items()})
+        data: bytes = _safetensors().save({name: np.asarray(a, order="C") for name, a in arrays.items()})
         with atomic_write(path) as file:
             file.write(data)
         return
@@ -77,9 +77,10 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
         if suffix == ".safetensors":
             module = _safetensors()
             return dict(module.load(Path(path).read_bytes()))
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{name} holds one array, not an archive of named ones")
+        found = np.load(path, allow_pickle=False)
+        if not isinstance(found, np.lib.npyio.NpzFile):
+            raise DataError(f"{name} holds one array, not an archive of named ones")
+        with found as archive:
             return {key: archive[key] for key in archive.files}
     except (FileNotFoundError, IsADirectoryError):
         raise DataError(f"{name} does not exist, or is no file") from None

@@ -116,6 +116,7 @@ class ConvInputGrad(_Convolution):
     """The transpose of `Conv` in its input: transposed convolution, whose result has spatial sizes `size`."""
 
     size: Shape
+    name = "conv_transpose"
     numpy = "conv_input_grad({0}, {1}, {size}, {stride}, {padding}, {dilation}, {groups})"
     helpers = (conv_input_grad, *_PARTS)
 

@@ -40,7 +40,8 @@ class Custom(Op):
         result = self.infer(*types)
         results = (result,) if isinstance(result, TensorType) else result
         left = ", ".join(" ".join(f"x{i}_{k}!" for k in range(t.ndim)) for i, t in enumerate(types))
-        return f"{left} -> {', '.join(' '.join(f'y{i}_{k}' for k in range(t.ndim)) for i, t in enumerate(results))}"
+        arrow = f"{left} ->" if types else "->"
+        return f"{arrow} {', '.join(' '.join(f'y{i}_{k}' for k in range(t.ndim)) for i, t in enumerate(results))}"
 
     def evaluate(self, *arrays: Array) -> Any:
         """Call the function; it gets arrays that it may not change."""

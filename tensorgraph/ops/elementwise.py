@@ -390,6 +390,7 @@ class Imag(Elementwise):
     """The imaginary part."""
 
     numpy = "np.imag({0})"
+    view = True
     domain = Domain(analytic=False)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:

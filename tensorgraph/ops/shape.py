@@ -149,6 +149,11 @@ class BroadcastTo(_Movement):
     numpy = "np.broadcast_to({0}, {shape})"
     view = True
 
+    @property
+    def flags(self) -> int:  # type: ignore[override]
+        """A shape that is not known yet has no value."""
+        return SYMBOLIC if any(isinstance(n, Dim) for n in self.shape) else 0
+
     def infer(self, *types: TensorType) -> TensorType:
         """The shape asked for."""
         (x,) = types

@@ -15,7 +15,7 @@ from tensorgraph.ir.types import Array, TensorType
 Pairs: TypeAlias = "tuple[tuple[int, int], ...]"
 
 # Multiplications and additions up to which the nested-loop definitions are quick enough to be evaluated.
-REFERENCE_FLOPS = 1 << 16
+REFERENCE_FLOPS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,8 +62,10 @@ def window_count(
     span = dilation * (kernel - 1) + 1
     room = n + low + high - span
     if isinstance(room, int) and room < 0:
-        padded = f"the input has {n}" + (f", with padding {n + low + high}" if low or high else "")
-        raise ShapeError(f"is too small: the window spans {span} elements along spatial axis {axis}, and {padded}")
+        has = f"{n}, or {n + low + high} with its padding," if low or high else f"{n}"
+        raise ShapeError(
+            f"cannot slide: the input is too small: along spatial axis {axis} it has {has} and the window spans {span}"
+        )
     if not ceil_mode or stride == 1:
         return clamp((room + stride) // stride)
     try:

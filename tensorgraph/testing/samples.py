@@ -123,7 +123,8 @@ def _elementwise(op: type[Op]) -> list[Sample]:
     for kind in "fci":
         if kind not in op.domain.kinds or (op in REAL_ONLY and kind != "c") or (op is e.Rint and kind == "i"):
             continue
-        for shapes, layout in SHAPES[count] if kind in "fc" else SHAPES[count][1:4]:
+        few = kind == "i" and "f" in op.domain.kinds
+        for shapes, layout in SHAPES[count][1:4] if few else SHAPES[count]:
             made.append(_drawn(op, function, kind, shapes, layout))
     if "b" in op.domain.kinds and (op in COMPARISONS or op.name.startswith(("logical", "bitwise"))):
         made += [
@@ -143,7 +144,7 @@ def _drawn(op: type[Op], function: Callable[..., Tensor], kind: str, shapes: tup
     plain = of_shapes(op, function, shapes, kind, layout, domain=domain)
     if kind == "i":
         if op is e.Power:
-            domain = Domain((Interval(0, 4), Interval(0, 4)))
+            domain = Domain((Interval(1, 4), Interval(0, 4)))
         return of_shapes(op, function, shapes, kind, layout, domain=domain)
     if op in ROUNDING and kind == "f":
         return Sample(op, plain.label, function, lambda rng: (laid_out(between_integers(rng, shapes[0]), layout),))
@@ -187,6 +188,7 @@ def _clipped(rng: np.random.Generator, shapes: tuple[Shape, ...], layout: str) -
 
 AXES: Sequence[tuple[Shape, Any, bool, str]] = [
     ((3,), None, False, "contiguous"), ((2, 3), 0, False, "strided"), ((2, 3), -1, True, "transposed"),
+    ((2, 1, 3), 0, False, "strided"),
     ((2, 3, 2), (0, 2), False, "contiguous"), ((2, 3, 2), (-1, -3), True, "reversed"), ((2, 0), 0, False, "contiguous"),
     ((), None, False, "contiguous"), ((1, 1), None, True, "contiguous"), ((2, 2), (), False, "contiguous"),
 ]  # fmt: skip

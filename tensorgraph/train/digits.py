@@ -19,7 +19,7 @@ from tensorgraph.errors import DataError
 from tensorgraph.ir.types import Array
 from tensorgraph.nn import functional
 
-__all__ = ["DigitNetwork", "Epoch", "train_digits"]
+__all__ = ["DigitNetwork", "Epoch", "train_digits", "training_steps"]
 
 BATCH = 32
 RATE = 1.0
@@ -120,6 +120,11 @@ def as_input(images: Array) -> Array:
     return (images.reshape(len(images), 784) / np.float32(255)).astype(np.float32)
 
 
+def training_steps(data: Digits, epochs: int) -> int:
+    """Number of steps that `train_digits` takes."""
+    return epochs * (len(data.train_images) // BATCH)
+
+
 def train_digits(
     data: Digits, seed: int = 0, epochs: int = 30, report: Callable[[Epoch], None] = lambda epoch: None
 ) -> DigitNetwork:
@@ -142,7 +147,7 @@ def train_digits(
         The trained network.
     """
     train, test = as_input(data.train_images), as_input(data.test_images)
-    network = DigitNetwork(seed, epochs * (len(train) // BATCH))
+    network = DigitNetwork(seed, training_steps(data, epochs))
     order = np.random.default_rng([seed, 0])
     for number in range(1, epochs + 1):
         pairs = batches(train, data.train_labels, batch_size=BATCH, seed=order, drop_last=True)

@@ -12,6 +12,7 @@ import pytest
 import tensorgraph
 from tensorgraph.array.leaves import placeholder
 from tensorgraph.array.numpy_functions import FUNCTIONS
+from tensorgraph.array.numpy_library import LIBRARY
 from tensorgraph.array.protocol import REDUCTIONS, UFUNCS
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.errors import DTypeError, UnsupportedError
@@ -123,7 +124,7 @@ def check(found: Any, expected: Any) -> None:
 
 
 def test_every_function_of_the_table_is_called_here() -> None:
-    assert sorted(map(name, FUNCTIONS)) == sorted(CALLS)
+    assert sorted(name(f) for f in FUNCTIONS if f not in LIBRARY) == sorted(CALLS)  # those: tests/library/test_numpy.py
 
 
 @pytest.mark.parametrize("key", CALLS)

@@ -98,9 +98,7 @@ def test_custom_gradient_with_too_many_cotangents() -> None:
     def wrong(x: Any) -> Any:
         return x * x, lambda g: (g, g)
 
-    fails(
-        "custom_gradient: wrong has 1 arguments and its rule gave 2 cotangents (HERE)", lambda: tg.grad(wrong)(1.0)
-    )
+    fails("custom_gradient: wrong has 1 arguments and its rule gave 2 cotangents (HERE)", lambda: tg.grad(wrong)(1.0))
 
 
 def test_custom_gradient_with_too_few_cotangents() -> None:
@@ -164,6 +162,12 @@ def test_checkpoint_reads_parameters_outside() -> None:
     y = tg.sum(tg.checkpoint(lambda x: tg.tanh(w * x) * w)(tg.asarray(2.0)))
     expected = tg.gradients(tg.sum(tg.tanh(w * 2.0) * w), w)
     np.testing.assert_array_equal(tg.gradients(y, w), expected)
+
+
+def test_checkpoint_that_gives_back_what_it_read_outside() -> None:
+    w = tg.Parameter(3.0, dtype="float64")
+    a, b = tg.checkpoint(lambda x: (x * 2, w))(tg.asarray(5.0))
+    assert float(tg.gradients(a * b, w)) == 10.0
 
 
 def test_checkpoint_of_integers_beside() -> None:

@@ -309,7 +309,10 @@ X = tg.asarray([1.0, 2.0])
             lambda: tg.gradients(X, X, seed=[1.0, 2.0, 3.0]),
             "gradients: the cotangent is float64[3] and y is float64[2]: the shapes must be equal",
         ),
-        (lambda: tg.gradients(X[0], X, disconnected="none"), "gradients: disconnected is 'none': say 'raise' or 'zero'"),
+        (
+            lambda: tg.gradients(X[0], X, disconnected="none"),
+            "gradients: disconnected is 'none': say 'raise' or 'zero'",
+        ),
         (lambda: tg.gradients(X[0], [1.0]), "gradients: x 0 is a float, not a Tensor"),
         (lambda: tg.grad(lambda x: x, 1)(1.0), "grad: there is no argument 1: 1 were given"),
         (lambda: tg.jvp(lambda x: x, (1.0,), (1.0, 2.0)), "jvp: 2 tangents for 1 primals"),

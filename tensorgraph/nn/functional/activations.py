@@ -10,12 +10,12 @@ from tensorgraph.array.functions import (
     clip,
     expm1,
     log_softmax,
-    minimum,
     relu,
     reshape,
     sigmoid,
     softmax,
     split,
+    stop_gradient,
     tanh,
     where,
 )
@@ -102,7 +102,7 @@ def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     Tensor([-0.63212056,  3.        ], float64)
     """
     x = _floating(x)
-    return where(x > 0, x, alpha * expm1(minimum(x, 0) / alpha))
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0, x) / alpha))
 
 
 def selu(x: TensorLike) -> Tensor:
@@ -179,7 +179,7 @@ def softplus(x: TensorLike, beta: float = 1.0, threshold: float | None = None) -
     Examples
     --------
     >>> softplus([0.0, 1000.0])
-    Tensor([6.9314718e-01, 1.0000000e+03], float64)
+    Tensor([6.93147181e-01, 1.00000000e+03], float64)
     """
     x = _floating(x)
     scaled = x if beta == 1 else x * beta
@@ -208,7 +208,7 @@ def hardtanh(x: TensorLike, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     Tensor([-1. ,  0.5], float64)
     """
     x = _floating(x)
-    return where((x > min_val) & (x < max_val), x, clip(x, min_val, max_val))
+    return where((x > min_val) & (x < max_val), x, stop_gradient(clip(x, min_val, max_val)))
 
 
 def hardsigmoid(x: TensorLike) -> Tensor:

@@ -45,8 +45,8 @@ def cross_entropy(
 
     Examples
     --------
-    >>> cross_entropy([[0.0, 0.0], [0.0, 100.0]], [0, 1], reduction="none")
-    Tensor([0.69314718, 0.        ], float64)
+    >>> cross_entropy([[0.0, 0.0], [0.0, 100.0]], [0, 0], reduction="none")
+    Tensor([  0.69314718, 100.        ], float64)
     """
     name = "cross_entropy"
     x, y = asarray(input), asarray(target)

@@ -141,8 +141,8 @@ def binary_cross_entropy(
 
     Examples
     --------
-    >>> binary_cross_entropy([0.5, 1.0], [1.0, 1.0], reduction="none")
-    Tensor([0.69314718, 0.        ], float64)
+    >>> binary_cross_entropy([0.5, 0.0], [1.0, 1.0], reduction="none")
+    Tensor([  0.69314718, 100.        ], float64)
     """
     name = "binary_cross_entropy"
     p, y = alike(name, input, target)
@@ -194,7 +194,7 @@ def binary_cross_entropy_with_logits(
     Examples
     --------
     >>> binary_cross_entropy_with_logits([0.0, 1000.0], [1.0, 0.0], reduction="none")
-    Tensor([6.9314718e-01, 1.0000000e+03], float64)
+    Tensor([6.93147181e-01, 1.00000000e+03], float64)
     """
     name = "binary_cross_entropy_with_logits"
     x, y = alike(name, input, target)

@@ -1,0 +1,86 @@
+"""Functions that emitted modules contain: they run with NumPy alone."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["call", "checked", "held", "load_state", "save_state"]
+
+
+def call(function: Any, *operands: Any, results: Any) -> Any:
+    """Call a user's function: it may not write its operands, and must give what was promised."""
+    views = [np.asarray(operand).view() for operand in operands]
+    for view in views:
+        view.flags.writeable = False
+    given = function(*views)
+    arrays = [np.asarray(value, order="C") for value in (given if isinstance(given, tuple) else (given,))]
+    found = [(array.dtype, array.shape) for array in arrays]
+    promised = [(np.dtype(dtype), shape) for dtype, shape in results]
+    if found != promised:
+        texts = [", ".join(f"{dtype}{list(shape)}" for dtype, shape in kinds) for kinds in (found, promised)]
+        name = getattr(function, "__name__", "function")
+        raise TypeError(f"{name} gave {texts[0]}, where infer= promised {texts[1]}")
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def checked(label: str, array: Any, dtype: str, shape: tuple[Any, ...], text: str) -> Any:
+    """An input as an array in row-major order; ValueError if it does not fit. A size of None is any."""
+    array = np.asarray(array, order="C")
+    found = f"{array.dtype}{list(array.shape)}"
+    if array.dtype != dtype:
+        raise ValueError(f"input {label!r} is {text} and was given {found}: cast it with .astype({dtype!r})")
+    fits = array.ndim == len(shape) and all(n in {None, m} for n, m in zip(shape, array.shape, strict=True))
+    if not fits:
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"input {label!r} is {text} and was given {found}: its shape must be [{wanted}]")
+    return array
+
+
+def held(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) -> list[Any]:
+    """The arrays of a state in order; ValueError if one is missing or of another type."""
+    arrays = []
+    for name, (dtype, shape) in wanted.items():
+        if name not in state:
+            raise ValueError(f"the state has no {name!r}: it must have {', '.join(wanted)}")
+        array = np.asarray(state[name], order="C")
+        if array.dtype != dtype or array.shape != shape:
+            found = f"{array.dtype}{list(array.shape)}"
+            raise ValueError(f"{name!r} of the state is {found}, and must be {dtype}{list(shape)}")
+        arrays.append(array)
+    return arrays
+
+
+def load_state(path: Any, wanted: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:
+    """Read a state; ValueError if the file is none, or is of another program."""
+    if not zipfile.is_zipfile(path):
+        Path(path).stat()  # where there is no file, say so
+        raise ValueError(f"{path} is no npz file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            state = {name: file[name] for name in file.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    try:
+        return dict(zip(wanted, held(state, wanted), strict=True))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def save_state(path: Any, state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) -> None:
+    """Write a state to an npz file, which appears only when it is whole."""
+    arrays = dict(zip(wanted, held(state, wanted), strict=True))
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        with part.open("xb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

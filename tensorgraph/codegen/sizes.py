@@ -1,0 +1,91 @@
+"""Symbolic sizes as expressions of the shapes of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tensorgraph.errors import CompileError
+from tensorgraph.ir.dims import Dim, DimLike
+from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.node import Node
+from tensorgraph.ops.custom import Custom
+from tensorgraph.schedule.program import Program
+
+__all__ = ["buffer_sizes", "read_sizes", "size_expressions"]
+
+
+def buffer_sizes(program: Program) -> list[str]:
+    """The symbols that the shapes of buffers depend on, in order."""
+    return _distinct(size for buffer in program.buffers for size in buffer.type.shape)
+
+
+def read_sizes(program: Program) -> list[str]:
+    """The symbols that statements spell, in order."""
+    return _distinct(size for statement in program.statements for size in _spelled(statement.node))
+
+
+def _spelled(node: Node) -> Iterator[DimLike]:
+    if isinstance(node.op, Custom):
+        yield from (size for kind in node.types for size in kind.shape)
+    else:
+        yield from _dims(tuple(node.op.attributes().values()))
+
+
+def _dims(value: Any) -> Iterator[Dim]:
+    if isinstance(value, Dim):
+        yield value
+    elif isinstance(value, slice):
+        yield from _dims((value.start, value.stop, value.step))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _dims(item)
+
+
+def _distinct(sizes: Iterable[DimLike]) -> list[str]:
+    return list(dict.fromkeys(s for size in sizes if isinstance(size, Dim) for s in size.symbols()))
+
+
+class _Found(NamedTuple):
+    text: str
+    after: frozenset[str] = frozenset()  # the symbols in the text
+
+
+def size_expressions(graph: Graph, names: Mapping[Node, str], symbols: Iterable[str]) -> dict[str, str]:
+    """How each of these symbols, and those that it is computed from, follow from the shapes of the inputs.
+
+    Raises
+    ------
+    CompileError
+        If no input has the size as an axis, plainly or in an axis such as ``2*n + 1``.
+    """
+    found: dict[str, _Found] = {}
+    composed: list[tuple[Dim, str]] = []
+    for node in graph.inputs:
+        for axis, size in enumerate(node.type.shape):
+            text = f"{names[node]}.shape[{axis}]"
+            if isinstance(size, Dim) and str(size).isidentifier():
+                found.setdefault(str(size), _Found(text))
+            elif isinstance(size, Dim):
+                composed.append((size, text))
+    needed = set(symbols)
+    while missing := sorted(needed - found.keys()):
+        if not any(_solve(size, text, found) for size, text in composed):
+            raise CompileError(f"size {missing[0]} cannot be told from the inputs: give one that has it as an axis")
+    for symbol in reversed(found):  # a symbol stands after those that it is computed from
+        needed |= found[symbol].after if symbol in needed else set()
+    return {symbol: text for symbol, (text, _) in found.items() if symbol in needed}
+
+
+def _solve(size: Dim, text: str, found: dict[str, _Found]) -> bool:
+    """Solve ``2*n + k = x.shape[0]`` for the one unknown, if that can be done."""
+    unknown = set(size.symbols()) - set(found)
+    linear = [(monomial, slope) for monomial, slope in size.terms if monomial in {(symbol,) for symbol in unknown}]
+    rest = Dim(tuple(term for term in size.terms if term not in linear))
+    if len(unknown) != 1 or len(linear) != 1 or unknown & set(rest.symbols()):
+        return False
+    slope = linear[0][1]
+    value = f"{text} - ({rest})" if rest.terms else text
+    whole = f"({value}) // {slope}" if rest.terms else f"{text} // {slope}"
+    found[unknown.pop()] = _Found(value if slope == 1 else whole, frozenset(rest.symbols()))
+    return True

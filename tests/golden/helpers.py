@@ -1,0 +1,79 @@
+"""mixed, emitted by tensorgraph: needs nothing but NumPy.
+
+Takes x: float64[n, 3].
+Gives float64[n], float64[3], float64[n, 3], float64[n, 3].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+kept = np.array([0.25, -0.0, np.inf], dtype=np.float64)  # float64[3]
+c = np.array([0.0, 2.0, 4.0], dtype=np.float64)  # float64[3]
+
+
+def call(function: Any, *operands: Any, results: Any) -> Any:
+    """Call a user's function: it may not write its operands, and must give what was promised."""
+    views = [np.asarray(operand).view() for operand in operands]
+    for view in views:
+        view.flags.writeable = False
+    given = function(*views)
+    arrays = [np.asarray(value, order="C") for value in (given if isinstance(given, tuple) else (given,))]
+    found = [(array.dtype, array.shape) for array in arrays]
+    promised = [(np.dtype(dtype), shape) for dtype, shape in results]
+    if found != promised:
+        texts = [", ".join(f"{dtype}{list(shape)}" for dtype, shape in kinds) for kinds in (found, promised)]
+        name = getattr(function, "__name__", "function")
+        raise TypeError(f"{name} gave {texts[0]}, where infer= promised {texts[1]}")
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
+    """1 / (1 + exp(-x)), accurate in both tails."""
+    x = x if x.dtype.kind == "f" else x + np.float16(0)  # the dtype that np.exp gives; negation needs a sign
+    small = np.exp(-np.abs(x))
+    result: NDArray[Any] = np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+    return result
+
+
+def index_set(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
+    """A copy of `x` with ``x[index] = values``."""
+    result = np.array(x)
+    result[index] = values
+    return result
+
+
+def logsumexp(x: NDArray[Any], axis: tuple[int, ...], keepdims: bool) -> NDArray[Any]:
+    """log(sum(exp(x))) without overflow; right where elements are infinite."""
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    finite = np.where(np.isfinite(top), top, np.zeros_like(top))
+    total: NDArray[Any] = np.log(np.sum(np.exp(x - finite), axis=axis, keepdims=True)) + finite
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def cubed(x):
+    """A function of the user's."""
+    return x * x * x
+
+
+def buffers():
+    """Memory that calls take turns in."""
+    return ()
+
+
+def compute(x, state, memory):
+    """Outputs, then next values of the state."""
+    n = x.shape[0]
+    sigmoid_1 = sigmoid(x)  # float64[n, 3]
+    y = np.add(sigmoid_1, kept)  # float64[n, 3]
+    del sigmoid_1
+    index_set_1 = index_set(y, np.float64(1.5), np.s_[:, 0])  # float64[n, 3]
+    logsumexp_1 = logsumexp(index_set_1, (1,), False)  # float64[n]
+    del index_set_1
+    z = call(cubed, logsumexp_1, results=[(np.float64, (n,))])  # float64[n]
+    del logsumexp_1
+
+    return (np.array(z), np.array(c), y, np.array(x)), ()

@@ -1,0 +1,92 @@
+"""step, emitted by tensorgraph: needs nothing but NumPy.
+
+Takes x: float32[batch, 4], y: float32[batch, 2].
+Gives float32[].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def buffers(batch):
+    """Memory that calls take turns in."""
+    return (
+        np.empty((batch, 3), np.float32),  # m0
+        np.empty((batch, 2), np.float32),  # m1
+        np.empty((batch, 2), np.float32),  # m2
+        np.empty((), np.float32),  # m3
+        np.empty((batch, 3), np.float32),  # m4
+        np.empty((batch, 3), np.float32),  # m5
+        np.empty((4, 3), np.float32),  # m6
+        np.empty((3,), np.float32),  # m7
+        np.empty((3, 2), np.float32),  # m8
+        np.empty((2,), np.float32),  # m9
+    )
+
+
+def compute(x, y, state, memory):
+    """Outputs, then next values of the state."""
+    w1, b1, w2, b2 = state
+    m0, m1, m2, m3, m4, m5, m6, m7, m8, m9 = memory
+    batch = x.shape[0]
+
+    # hidden
+    matmul = np.matmul(x, w1, out=m0)  # float32[batch, 3]
+    add = np.add(matmul, b1, out=m0)  # float32[batch, 3]
+    tanh = np.tanh(add, out=m0)  # float32[batch, 3]
+
+    # out
+    matmul_2 = np.matmul(tanh, w2, out=m1)  # float32[batch, 2]
+    predicted = np.add(matmul_2, b2, out=m1)  # float32[batch, 2]
+
+    subtract = np.subtract(predicted, y, out=m1)  # float32[batch, 2]
+    power = np.power(subtract, 2.0, out=m2)  # float32[batch, 2]
+    sum_1 = np.sum(power, axis=(0, 1), keepdims=False, out=m3)  # float32[]
+    dim_size = np.asarray(2*batch)  # int64[]
+    astype = dim_size.astype(np.float32)  # float32[]
+    loss = np.divide(sum_1, astype)  # float32[]
+
+    # gradient, hidden
+    d_matmul = np.transpose(x, (1, 0))  # float32[4, batch]
+
+    # gradient
+    d_divide = np.divide(1.0, astype, out=m3)  # float32[]
+    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
+    d_sum_2 = np.broadcast_to(d_sum, (batch, 2))  # float32[batch, 2]
+    d_power = np.multiply(subtract, 2.0, out=m1)  # float32[batch, 2]
+    d_power_2 = np.multiply(d_sum_2, d_power, out=m1)  # float32[batch, 2]
+
+    # gradient, out
+    d_matmul_2 = np.transpose(w2, (1, 0))  # float32[2, 3]
+    d_matmul_3 = np.matmul(d_power_2, d_matmul_2, out=m4)  # float32[batch, 3]
+
+    # gradient, hidden
+    d_tanh = np.multiply(tanh, tanh, out=m5)  # float32[batch, 3]
+    d_tanh_2 = np.subtract(1.0, d_tanh, out=m5)  # float32[batch, 3]
+    d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, out=m5)  # float32[batch, 3]
+    d_matmul_4 = np.matmul(d_matmul, d_tanh_3, out=m6)  # float32[4, 3]
+
+    multiply = np.multiply(0.1, d_matmul_4, out=m6)  # float32[4, 3]
+    subtract_2 = np.subtract(w1, multiply, out=m6)  # float32[4, 3]
+
+    # gradient, hidden
+    d_add = np.sum(d_tanh_3, axis=(0,), keepdims=False, out=m7)  # float32[3]
+
+    multiply_2 = np.multiply(0.1, d_add, out=m7)  # float32[3]
+    subtract_3 = np.subtract(b1, multiply_2, out=m7)  # float32[3]
+
+    # gradient, out
+    d_matmul_5 = np.transpose(tanh, (1, 0))  # float32[3, batch]
+    d_matmul_6 = np.matmul(d_matmul_5, d_power_2, out=m8)  # float32[3, 2]
+
+    multiply_3 = np.multiply(0.1, d_matmul_6, out=m8)  # float32[3, 2]
+    subtract_4 = np.subtract(w2, multiply_3, out=m8)  # float32[3, 2]
+
+    # gradient, out
+    d_add_2 = np.sum(d_power_2, axis=(0,), keepdims=False, out=m9)  # float32[2]
+
+    multiply_4 = np.multiply(0.1, d_add_2, out=m9)  # float32[2]
+    subtract_5 = np.subtract(b2, multiply_4, out=m9)  # float32[2]
+
+    return (loss,), (subtract_2, subtract_3, subtract_4, subtract_5)
