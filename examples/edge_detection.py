@@ -110,12 +110,11 @@ def too_large() -> str:
 
 def draw(figure: Any) -> None:
     """The picture, the mirrored one and what both filters see."""
-    found = convolve(IMAGE, VERTICAL)
-    mirrored = convolve(IMAGE[:, ::-1], VERTICAL)
-    rows = [
-        [("bright to dark", IMAGE), ("vertical filter", VERTICAL), ("convolution", found.numpy()), ("ReLU", tg.relu(found).numpy())],
-        [("dark to bright", IMAGE[:, ::-1]), ("vertical filter", VERTICAL), ("convolution", mirrored.numpy()), ("ReLU", tg.relu(mirrored).numpy())],
-    ]
+    rows = []
+    for title, image in (("bright to dark", IMAGE), ("dark to bright", IMAGE[:, ::-1])):
+        found = convolve(image, VERTICAL).numpy()
+        edge = tg.relu(found).numpy()
+        rows.append([(title, image), ("vertical filter", VERTICAL), ("convolution", found), ("ReLU", edge)])
     grids(figure, rows, 30.0)
 
 

@@ -51,6 +51,7 @@ SECOND = np.array(
 )
 SIGNS = np.concatenate([np.eye(4), -np.eye(4)]).astype(np.float32)  # eight neurons: each of the four, and its negative
 OUTPUT = np.concatenate([np.eye(4), np.eye(4)], axis=1).astype(np.float32)  # the two colourings together
+LAYERS = ("adds and subtracts", "combines", "signs", "outputs")
 WEIGHTS = {"first": FIRST, "second": SECOND, "signs": SIGNS, "output": OUTPUT}
 
 
@@ -95,7 +96,7 @@ def walk(model: nn.Sequential) -> None:
     """Print and check, layer by layer, one picture of each kind."""
     for name, image in zip(NAMES, PATTERNS, strict=True):
         print(f"\n{name}: pixels {line(image)}")
-        for title, values in zip(("adds and subtracts", "combines", "signs", "outputs"), layers(model, image), strict=True):
+        for title, values in zip(LAYERS, layers(model, image), strict=True):
             print(f"    {title:<20}{line(values)}")
     outputs = model(np.concatenate([PATTERNS, -PATTERNS])).numpy()
     strength = np.tanh(2 * np.tanh(np.float32(2)))  # two squashed sums of two
@@ -111,7 +112,7 @@ def odd_ones(model: nn.Sequential) -> None:
     outputs = model(odd).numpy()
     assert len(odd) == 8
     assert np.allclose(outputs, outputs[0, 0], rtol=1e-5)
-    print(f"the other eight pictures of pure black and white have one odd pixel: all four outputs are {outputs[0, 0]:.4f}")
+    print(f"the other eight black and white pictures have one odd pixel: all four outputs are {outputs[0, 0]:.4f}")
 
 
 def pictures(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -129,9 +130,10 @@ def learn(seed: int, epochs: int) -> tuple[float, list[float], nn.Sequential]:
     step = tg.compile([x, y], loss, optim.Adam(0.02).updates(loss, model.parameters()), name="step")
     rng = np.random.default_rng([seed, 10])
     images, labels = pictures(1000, rng)
-    losses = [
-        float(np.mean([step(*pair) for pair in batches(images, labels, batch_size=50, seed=rng)])) for _ in range(epochs)
-    ]
+    losses = []
+    for _ in range(epochs):
+        pairs = batches(images, labels, batch_size=50, seed=rng)
+        losses.append(float(np.mean([step(*pair) for pair in pairs])))
     unseen, shown = pictures(2000, np.random.default_rng([seed, 11]))
     answers = tg.compile([x], model(x), name="camera")(unseen).argmax(axis=1)
     return float(np.mean(answers == shown)), losses, model
@@ -152,7 +154,7 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="learn from one seed only")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the weights that learning begins with")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the first weights")
     parser.add_argument("--epochs", type=int, default=40, help="passes over 1,000 pictures")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write pictures to this folder")
     args = parser.parse_args()
@@ -160,10 +162,10 @@ def main() -> None:
     model = by_hand()
     walk(model)
     odd_ones(model)
-    print("\nlearned from random weights, on 1,000 noisy pictures:")
+    print(f"\nlearned from random weights: {args.epochs} passes over 1,000 noisy pictures, tested on 2,000 others")
     for seed in args.seeds[:1] if args.small else args.seeds:
         accuracy, losses, learned = learn(seed, args.epochs)
-        print(f"    seed {seed}: loss {losses[0]:.3f} to {losses[-1]:.3f}, right on {accuracy:.2%} of 2,000 unseen pictures")
+        print(f"    seed {seed}: loss {losses[0]:.3f} to {losses[-1]:.3f}, right on {accuracy:.2%}")
         assert accuracy >= 0.99, f"seed {seed}: {accuracy}"
     picture(args.figures, "four_pixel_camera.png", lambda figure: draw(figure, learned), (6.5, 4.6), dpi=80)
 

@@ -75,7 +75,14 @@ def convolutional() -> nn.Sequential:
 def classifier(size: int, hidden: int = 1000) -> nn.Sequential:
     """A dense network that only wants to name the picture."""
     inputs = CHANNELS * size * size
-    return nn.Sequential({"flatten": nn.Flatten(), "hidden": Dense(inputs, hidden), "relu": nn.ReLU(), "output": Dense(hidden, 10)})
+    return nn.Sequential(
+        {
+            "flatten": nn.Flatten(),
+            "hidden": Dense(inputs, hidden),
+            "relu": nn.ReLU(),
+            "output": Dense(hidden, 10),
+        }
+    )
 
 
 def convolutional_classifier() -> nn.Sequential:
@@ -119,7 +126,8 @@ def check_counts(found: dict[int, dict[str, nn.Summary]]) -> None:
         out = size - KERNEL + 1
         assert table["dense"].parameters == (CHANNELS * size * size + 1) * FEATURES * out * out
         assert table["convolutional"].parameters == (CHANNELS * KERNEL * KERNEL + 1) * FEATURES == 456
-        assert table["dense"].rows[0].output == table["convolutional"].rows[0].output == f"[1, {FEATURES}, {out}, {out}]"
+        outputs = {table[name].rows[0].output for name in ("dense", "convolutional")}
+        assert outputs == {f"[1, {FEATURES}, {out}, {out}]"}
     classifiers = {table["convolutional classifier"].parameters for table in found.values()}
     assert len(classifiers) == 1, "a convolutional network has as many parameters for any picture"
 

@@ -11,7 +11,7 @@ All of it is checked against values written out below.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -240,13 +240,15 @@ def other_pictures() -> tuple[dict[str, int], dict[str, int]]:
     """How many spoiled and how many moved pictures of each letter are named rightly."""
     images = tg.placeholder(("n", 1, 9, 9), name="images")
     vote = tg.compile([images], network(images), name="vote")
-    right = [
-        {letter: int((vote(made(ink(text))).argmax(axis=1) == i).sum()) for i, (letter, text) in enumerate(PICTURES.items())}
-        for made in (spoiled, moved)
-    ]
-    assert right[0] == {"X": 81, "O": 81}
-    assert right[1] == {"X": 8, "O": 4}
-    return right[0], right[1]
+
+    def right(pictures: Callable[[np.ndarray], np.ndarray]) -> dict[str, int]:
+        votes = {letter: vote(pictures(ink(text))) for letter, text in PICTURES.items()}
+        return {letter: int((votes[letter].argmax(axis=1) == i).sum()) for i, letter in enumerate(votes)}
+
+    wrong_pixel, one_off = right(spoiled), right(moved)
+    assert wrong_pixel == {"X": 81, "O": 81}
+    assert one_off == {"X": 8, "O": 4}
+    return wrong_pixel, one_off
 
 
 def draw(figure: Any) -> None:
@@ -276,7 +278,8 @@ def main() -> None:
     wrong_pixel, one_off = other_pictures()
     print("\nnamed rightly, of pictures that the weights were not made for:")
     for letter in PICTURES:
-        print(f"    {letter} with one wrong pixel {wrong_pixel[letter]} of 81, moved by one pixel {one_off[letter]} of 8")
+        counts = f"with one wrong pixel {wrong_pixel[letter]} of 81, moved by one pixel {one_off[letter]} of 8"
+        print(f"    {letter} {counts}")
     picture(args.figures, "x_or_o_by_hand.png", draw, (7.5, 8), dpi=80)
 
 

@@ -11,7 +11,7 @@ from math import pi, sqrt
 from tensorgraph.array.selection import where
 from tensorgraph.array.tensor import Tensor, TensorLike, apply, asarray
 from tensorgraph.array.transcendental import expm1, sigmoid, tanh
-from tensorgraph.errors import DTypeError
+from tensorgraph.errors import InputError
 from tensorgraph.ir.provenance import located
 from tensorgraph.ops import special as ops
 
@@ -93,7 +93,7 @@ def polygamma(order: int, x: TensorLike, /) -> Tensor:
     Tensor([1.64493407], float64)
     """
     if order < 1:
-        raise located(DTypeError(f"polygamma: the order must be at least 1, not {order}"))
+        raise located(InputError(f"polygamma: the order must be at least 1, not {order}"))
     return apply(ops.Polygamma(int(order)), asarray(x))
 
 

@@ -22,11 +22,12 @@ from tensorgraph.array.functions import (
 from tensorgraph.array.leaves import Parameter
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import DTypeError, InputError, ShapeError
+from tensorgraph.ir.dims import dim_key
 from tensorgraph.ir.provenance import located
 from tensorgraph.nn import functional as f
 from tensorgraph.nn import init
 from tensorgraph.nn.dropout import RandomModule
-from tensorgraph.nn.functional.dropout import check_rate
+from tensorgraph.nn.functional.noise import check_rate
 from tensorgraph.nn.linear import Linear, positive
 from tensorgraph.nn.module import Rng
 
@@ -145,7 +146,7 @@ class MultiheadAttention(RandomModule):
         q, k, v = self._batched(asarray(query)), self._batched(asarray(key)), self._batched(asarray(value))
         single = asarray(query).ndim == 2
         for name, x, size in (("query", q, self.embed_dim), ("key", k, self.kdim), ("value", v, self.vdim)):
-            if x.shape[-1] != size:
+            if dim_key(x.shape[-1]) != size:
                 message = f"MultiheadAttention: the {name} is {x.node.type}: its last axis must be {size}"
                 raise located(ShapeError(message))
         heads = [self._heads(x) for x in self._projected(q, k, v)]

@@ -10,7 +10,7 @@ from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import ShapeError
 from tensorgraph.ir.provenance import located
 from tensorgraph.nn import functional as f
-from tensorgraph.nn.functional.dropout import check_rate
+from tensorgraph.nn.functional.noise import check_rate
 from tensorgraph.nn.module import Module, Rng
 
 __all__ = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "RandomModule"]

@@ -224,7 +224,7 @@ class Module:
         self.load_state_dict(read_arrays(path), strict)
 
     def summary(self, *inputs: Any, dtype: Any = None) -> Summary:
-        """A table of the layers, the shapes of their results, parameters and floating-point operations.
+        """A table of the layers, the shapes of their results, parameters and floating-point operations of inference.
 
         Parameters
         ----------

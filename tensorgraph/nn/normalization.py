@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tensorgraph.array.creation import dim_scalar
-from tensorgraph.array.functions import astype
+from tensorgraph.array.functions import astype, reshape
 from tensorgraph.array.leaves import Parameter
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import InputError, ShapeError
-from tensorgraph.ir.dims import DimLike
+from tensorgraph.ir.dims import DimLike, dim_key
 from tensorgraph.ir.provenance import located
 from tensorgraph.nn import functional as f
 from tensorgraph.nn.linear import positive
@@ -80,11 +80,11 @@ class _BatchNorm(Module):
                 message = f"{type(self).__name__}: the channels of {x.node.type} must be known at the first call"
                 raise located(ShapeError(message))
             self._make(x.shape[1])
-        if x.shape[1] != self.num_features:
+        if dim_key(x.shape[1]) != self.num_features:
             message = f"{type(self).__name__}: the input is {x.node.type}, with {x.shape[1]} channels, and the layer"
             raise located(ShapeError(f"{message} has {self.num_features}"))
         if self.running_mean is None or self.running_var is None or self.training:
-            mean, variance = f.batch_statistics(x)
+            mean, variance = f.batch_statistics(x, keepdims=True)
             if self.training:
                 self._track(x, mean, variance)
         else:
@@ -107,7 +107,7 @@ class _BatchNorm(Module):
         share = self.momentum if self.momentum is not None else 1 / astype(seen, self._dtype)
         for state, value in ((self.running_mean, mean), (self.running_var, unbiased)):
             old = self.current(state)
-            self.record(state, astype((1 - share) * old + share * value, self._dtype))
+            self.record(state, astype((1 - share) * old + share * reshape(value, (-1,)), self._dtype))
         self.record(self.num_batches_tracked, seen)
 
     def extra_repr(self) -> str:
@@ -272,7 +272,7 @@ class GroupNorm(Module):
     def forward(self, x: TensorLike) -> Tensor:
         """``[batch, channels, …]``, normalized."""
         x = asarray(x)
-        if x.ndim < 2 or x.shape[1] != self.num_channels:
+        if x.ndim < 2 or dim_key(x.shape[1]) != self.num_channels:
             message = f"GroupNorm: the input is {x.node.type}: it must be [batch, {self.num_channels}, …]"
             raise located(ShapeError(message))
         return f.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)

@@ -62,7 +62,7 @@ class Summary:
     state
         Number of elements that are not trained: running statistics, keys.
     flops
-        Floating-point operations of one forward pass.
+        Floating-point operations of one forward pass, as in inference.
     """
 
     rows: tuple[Row, ...]
@@ -94,8 +94,14 @@ def summarize(model: Module, inputs: Sequence[Any], dtype: Any) -> Summary:
     """Record one call of the model and count."""
     if not inputs:
         raise located(InputError(f"{type(model).__name__}.summary: give the shape of each input"))
-    with context(Context()), calls.observed() as seen:
-        result = model(*[_input(model, given, i, dtype) for i, given in enumerate(inputs)])
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        with context(Context()), calls.observed() as seen:
+            result = model(*[_input(model, given, i, dtype) for i, given in enumerate(inputs)])
+    finally:
+        for module, training in modes:
+            module.training = training
     shapes = {id(module): _shapes(output) for module, output in seen}
     flops = _flops_by_path(result, {path for path, _ in model.named_modules()})
     rows = []

@@ -302,6 +302,11 @@ class Arange(_Movement):
     dtype: np.dtype[Any]
     numpy = "np.arange({start}, {start} + ({count}) * {step}, {step}, dtype={dtype})"
 
+    @property
+    def flags(self) -> int:  # type: ignore[override]
+        """A count that is not known yet has no value."""
+        return SYMBOLIC if isinstance(self.start, Dim) or isinstance(self.count, Dim) else 0
+
     def infer(self, *types: TensorType) -> TensorType:
         """One axis."""
         return TensorType(self.dtype, (self.count,))

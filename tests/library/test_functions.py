@@ -353,6 +353,7 @@ def test_errors() -> None:
             "segment_sum: the numbers of int64[3] are not known yet: give num_segments=",
         ),
         (lambda: tg.erf(1j), tg.errors.DTypeError, "erf: complex128[] is not supported: erf takes real numbers"),
+        (lambda: tg.polygamma(0, 1.0), tg.errors.InputError, "polygamma: the order must be at least 1, not 0"),
         (lambda: tg.roll(matrix, (1, 2, 3), axis=(0, 1)), tg.errors.ShapeError, "roll: 3 shifts do not fit 2 axes"),
         (
             lambda: tg.repeat(matrix, [1, 2], axis=1),

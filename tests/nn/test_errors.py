@@ -173,6 +173,85 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str, str]] = {
         lambda: within(nn.LayerNorm(4))(X), ShapeError,
         "layer_norm: the input is float64[2, 3]: its last axes must be [4]", "part",
     ),
+    "symbolic channels": (
+        lambda: within(nn.BatchNorm1d(3))(tg.placeholder((2, "c"), name="x")), ShapeError,
+        "BatchNorm1d: the input is float64[2, c], with c channels, and the layer has 3", "part",
+    ),
+    "symbolic channels of group norm": (
+        lambda: within(nn.GroupNorm(1, 3))(tg.placeholder((2, "c"), name="x")), ShapeError,
+        "GroupNorm: the input is float64[2, c]: it must be [batch, 3, …]", "part",
+    ),
+    "symbolic classes": (
+        lambda: f.cross_entropy(tg.placeholder((2, "c"), name="x"), [0, 1]), ShapeError,
+        "the number of classes of float64[2, c] must be known: give that axis a number", "",
+    ),
+    "scores without classes": (
+        lambda: f.cross_entropy(1.0, 0), ShapeError,
+        "cross_entropy: the input is float64[]: it needs an axis of classes", "",
+    ),
+    "margin": (
+        lambda: f.multi_margin_loss(LOGITS, [0, 1], p=3), InputError,
+        "multi_margin_loss: p is 3: it must be 1 or 2", "",
+    ),
+    "size not known at the first call": (
+        lambda: within(nn.Linear(None, 2))(tg.placeholder((2, "c"), name="x")), ShapeError,
+        "Linear: the last axis of float64[2, c] must be known at the first call", "part",
+    ),
+    "channels not known": (
+        lambda: within(nn.Conv1d(2, 2, 1))(tg.placeholder((2, "c", 5), name="x")), ShapeError,
+        "Conv1d: the channels of float64[2, c, 5] must be known", "part",
+    ),
+    "slopes": (
+        lambda: within(nn.PReLU(3))(np.zeros((2, 4))), ShapeError,
+        "prelu: the weight float32[3] needs one element, or one per channel of float64[2, 4]", "part",
+    ),
+    "axis to flatten": (
+        lambda: within(nn.Flatten(2))(X), ShapeError, "flatten: float64[2, 3] has no axis 2", "part",
+    ),
+    "axes to flatten": (
+        lambda: f.flatten(X, 1, 0), ShapeError, "flatten: axis 1 of float64[2, 3] stands after axis 0", "",
+    ),
+    "axes of instance norm": (
+        lambda: f.instance_norm(X), ShapeError,
+        "instance_norm: the input is float64[2, 3]: it must be [batch, channels, …] with spatial axes", "",
+    ),
+    "statistics": (
+        lambda: f.batch_norm(X, [0.0], [1.0]), ShapeError,
+        "batch_norm: the input is float64[2, 3], with 3 channels, and the mean is float64[1]: one element per"
+        " channel is needed", "",
+    ),
+    "neighbours": (
+        lambda: f.local_response_norm(X, 0), InputError, "local_response_norm: size is 0: it must be at least 1", "",
+    ),
+    "axes of attention": (
+        lambda: nn.MultiheadAttention(4, 2)(np.zeros(4), np.zeros(4), np.zeros(4)), ShapeError,
+        "MultiheadAttention: float64[4] must have 2 or 3 axes", "",
+    ),
+    "mask of attention": (
+        lambda: nn.MultiheadAttention(3, 1)(X, X, X, attn_mask=np.zeros((2, 2), int)), DTypeError,
+        "MultiheadAttention: attn_mask is int64[2, 2]: it must be bool or floating-point", "",
+    ),
+    "features of attention": (
+        lambda: f.scaled_dot_product_attention(X, LOGITS, X), ShapeError,
+        "attention: the query is float64[2, 3] and the key is float64[2, 4]: the last axes, the features,"
+        " must be equal", "",
+    ),
+    "two masks": (
+        lambda: f.attention_weights(X, X, np.zeros((2, 2)), is_causal=True), InputError,
+        "attention: give attn_mask or is_causal, not both", "",
+    ),
+    "integer mask": (
+        lambda: f.attention_weights(X, X, np.zeros((2, 2), int)), DTypeError,
+        "attention: the mask is int64[2, 2]: it must be bool or floating-point", "",
+    ),
+    "axes of dropout": (
+        lambda: within(nn.Dropout2d())(X), ShapeError,
+        "Dropout2d: the input is float64[2, 3]: it must have 4 axes", "part",
+    ),
+    "mode of fans": (
+        lambda: nn.init.kaiming_uniform((3, 3), mode="fan"), InputError,
+        "init: mode is 'fan': say 'fan_in' or 'fan_out'", "",
+    ),
     "rate": (lambda: nn.Dropout(1.5), InputError, "Dropout: p is 1.5: a probability is from 0 to 1", ""),
     "rate that is NaN": (
         lambda: nn.Dropout(float("nan")), InputError, "Dropout: p is nan: a probability is from 0 to 1", "",

@@ -9,6 +9,7 @@ import pytest
 
 import tensorgraph as tg
 from tensorgraph import nn
+from tensorgraph.errors import ShapeError
 from tests.nn.against_torch import CLOSE, check_layer, copy_weights, torch
 
 pytestmark = pytest.mark.peers
@@ -212,3 +213,35 @@ def test_instance_norm_and_normalize() -> None:
     np.testing.assert_allclose(found, torch.nn.functional.instance_norm(torch.tensor(x)).numpy(), **CLOSE)
     found = nn.functional.normalize(x, axis=1).numpy()
     np.testing.assert_allclose(found, torch.nn.functional.normalize(torch.tensor(x), dim=1).numpy(), **CLOSE)
+
+
+FUNCTIONS = {
+    **{f"max_pool{n}d": (n, (3, 2, 1, 2, True), {}) for n in (1, 2)},
+    "max_pool3d": (3, (2,), {}),
+    **{f"avg_pool{n}d": (n, (3, 2, 1, True, False), {}) for n in (1, 2, 3)},
+    **{f"adaptive_{kind}_pool{n}d": (n, (3,), {}) for kind in ("avg", "max") for n in (1, 2, 3)},
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_pooling_functions_have_pytorch_arguments(name: str) -> None:
+    rank, args, options = FUNCTIONS[name]
+    x = np.random.default_rng(0).normal(size=(2, 3, *[8] * rank))
+    found = getattr(nn.functional, name)(x, *args, **options).numpy()
+    expected = getattr(torch.nn.functional, name)(torch.tensor(x), *args, **options).numpy()
+    np.testing.assert_allclose(found, expected, **CLOSE)
+    message = (
+        rf"^{name}: the input is float64\[2, 3\]: it must have {rank + 2} axes: batch, channels and {rank} spatial"
+    )
+    with pytest.raises(ShapeError, match=message):
+        getattr(nn.functional, name)(np.ones((2, 3)), *args)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_transposed_convolution_functions(rank: int) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 4, *[3] * rank)), rng.normal(size=(4, 3, *[2] * rank))
+    found = getattr(nn.functional, f"conv_transpose{rank}d")(x, w, stride=2, padding=1, output_padding=1, groups=2)
+    theirs = getattr(torch.nn.functional, f"conv_transpose{rank}d")
+    expected = theirs(torch.tensor(x), torch.tensor(w), stride=2, padding=1, output_padding=1, groups=2)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), **CLOSE)

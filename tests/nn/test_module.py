@@ -11,7 +11,7 @@ import pytest
 
 import tensorgraph as tg
 from tensorgraph import nn
-from tensorgraph.errors import CompileError, InputError, UnsupportedError
+from tensorgraph.errors import CompileError, InputError, ShapeError, UnsupportedError
 from tensorgraph.interpret import evaluate_graph
 
 
@@ -127,7 +127,7 @@ def test_a_part_called_from_outside_and_a_module_held_by_nobody() -> None:
 
 def test_errors_name_the_layer() -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.ReLU(), nn.Linear(5, 2)))
-    with pytest.raises(tg.errors.ShapeError) as caught:
+    with pytest.raises(ShapeError) as caught:
         net(tg.placeholder(("batch", 3), "float32", name="x"))
     line = caught.traceback[0].lineno + 1
     assert str(caught.value) == (
@@ -339,7 +339,9 @@ def test_summary() -> None:
     model = nn.Sequential(
         nn.Conv2d(None, 8, 3, rng=0), nn.ReLU(), nn.BatchNorm2d(8), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(None, 10)
     )
-    summary = model.eval().summary((1, 1, 8, 8))
+    summary = model.summary((1, 1, 8, 8))
+    assert model.training
+    assert tg.nn is nn
     assert (summary.parameters, summary.state) == (80 + 16 + 730, 17)
     lines = [line.split()[:2] for line in str(summary).splitlines()]
     assert lines[1] == ["(model)", "Sequential"]
@@ -367,3 +369,60 @@ def test_summary_of_integers_and_of_parts_not_called() -> None:
         ("table", "[n, 5, 4]"),
         ("unused", ""),
     ]
+
+
+def test_lazy_convolution_and_state_of_parts() -> None:
+    model = nn.ModuleDict({"up": nn.ConvTranspose2d(None, 4, 2, groups=2, rng=0), "norm": nn.BatchNorm1d(None)})
+    other = {
+        "up.weight": np.ones((6, 2, 2, 2)),
+        "up.bias": np.ones(4),
+        "norm.weight": np.ones(5),
+        "norm.bias": np.ones(5),
+    }
+    other |= {"norm.running_mean": np.ones(5), "norm.running_var": np.ones(5), "norm.num_batches_tracked": 3}
+    model.load_state_dict(other)
+    assert (model["up"].in_channels, model["norm"].num_features) == (6, 5)
+    assert [path for path, _ in model.named_state()] == list(other)
+    with pytest.raises(InputError, match=r"^layer 'up' \(ConvTranspose2d\) has no weights yet"):
+        nn.ModuleDict({"up": nn.ConvTranspose2d(None, 4, 2)}).load_state_dict({})
+
+
+def test_text() -> None:
+    assert repr(nn.Conv2d(1, 2, (3, 2), stride=2, padding="same", groups=1, bias=False)) == (
+        "Conv2d(1, 2, kernel_size=(3, 2), stride=2, padding='same', bias=False)"
+    )
+    assert repr(nn.Sequential(nn.MaxPool2d(2), nn.Dropout(0.1), nn.LeakyReLU())) == (
+        "Sequential(\n  (0): MaxPool2d(2)\n  (1): Dropout(p=0.1)\n  (2): LeakyReLU(negative_slope=0.01)\n)"
+    )
+
+
+def test_two_parameters_of_one_path() -> None:
+    class Clash(nn.Module):
+        def __init__(self) -> None:
+            self.parts = {"a": {"b": tg.Parameter(1.0)}, "a.b": tg.Parameter(2.0)}
+
+    with pytest.raises(InputError, match=r"^two parameters of Clash have the path 'parts\.a\.b': rename one"):
+        Clash().parameters()
+
+
+def test_state_of_another_type() -> None:
+    class Wrong(nn.Module):
+        def __init__(self) -> None:
+            self.count = tg.Parameter(np.array(0, np.int64), trainable=False)
+
+        def forward(self, x: Any) -> tg.Tensor:
+            self.record(self.count, tg.sum(x))
+            return tg.exp(x)
+
+    with pytest.raises(InputError, match=r"^Wrong: 'count' is int64\[\] and its next value is float64\[\]: cast or"):
+        Wrong()(np.ones(2))
+
+
+def test_modules_run_in_threads() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    norm = nn.BatchNorm1d(2, dtype="float64")
+    x = tg.placeholder((4, 2), name="x")
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: norm(x), range(20)))
+    assert all(len(tg.Graph([x.node], [y.node]).updates) == 3 for y in results)

@@ -155,7 +155,7 @@ def test_checkpoints_compute_again_and_need_less(op: Callable[[tg.Tensor], tg.Te
         counts.append(sum(s.node.op.name in {"sin", "sigmoid"} for s in kernel.program.statements))
     assert_same_bits(results[1:], results[:1])
     assert counts[0] in {35, 36}  # the derivative of a sine does not read it
-    assert counts[1] > 60
+    assert counts[1] >= 60
     assert peaks[1] < 0.6 * peaks[0], peaks
     names = [s.node.op.name for s in kernel.program.statements]
     assert names.index("barrier") >= 5 * 12  # after the forward pass, of which the last block is not kept

@@ -34,19 +34,33 @@ from tensorgraph.nn.functional.attention import attention_weights, scaled_dot_pr
 from tensorgraph.nn.functional.classification import cross_entropy, multi_margin_loss, nll_loss
 from tensorgraph.nn.functional.convolution import (
     adaptive_avg_pool,
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
     adaptive_max_pool,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
     avg_pool,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
     conv1d,
     conv2d,
     conv3d,
     conv_transpose,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
     fold,
     global_avg_pool,
     global_max_pool,
     max_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
     unfold,
 )
-from tensorgraph.nn.functional.dropout import dropout
 from tensorgraph.nn.functional.layers import embedding, flatten, linear, normalize
 from tensorgraph.nn.functional.losses import (
     binary_cross_entropy,
@@ -59,6 +73,7 @@ from tensorgraph.nn.functional.losses import (
     mse_loss,
     smooth_l1_loss,
 )
+from tensorgraph.nn.functional.noise import dropout
 from tensorgraph.nn.functional.normalization import (
     batch_norm,
     batch_statistics,
@@ -70,9 +85,18 @@ from tensorgraph.nn.functional.normalization import (
 
 __all__ = [
     "adaptive_avg_pool",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
     "adaptive_max_pool",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "attention_weights",
     "avg_pool",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "batch_statistics",
     "binary_cross_entropy",
@@ -82,6 +106,9 @@ __all__ = [
     "conv2d",
     "conv3d",
     "conv_transpose",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dropout",
     "elu",
@@ -110,6 +137,9 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "max_pool",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mish",
     "mse_loss",
     "multi_margin_loss",

@@ -25,6 +25,7 @@ from tensorgraph.array.special import gelu as _gelu
 from tensorgraph.array.special import leaky_relu as _leaky_relu
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import InputError, ShapeError
+from tensorgraph.ir.dims import same_shape
 from tensorgraph.ir.provenance import located
 
 __all__ = [
@@ -86,7 +87,7 @@ def prelu(x: TensorLike, weight: TensorLike) -> Tensor:
     """
     x, weight = _floating(x), asarray(weight)
     if weight.size != 1:
-        if x.ndim < 2 or weight.shape != (x.shape[1],):
+        if x.ndim < 2 or not same_shape(weight.shape, (x.shape[1],)):
             message = f"prelu: the weight {weight.node.type} needs one element, or one per channel of {x.node.type}"
             raise located(ShapeError(message))
         weight = reshape(weight, [-1, *[1] * (x.ndim - 2)])

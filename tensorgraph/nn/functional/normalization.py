@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tensorgraph.array.functions import mean, pad, reshape, sqrt
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.errors import InputError, ShapeError
-from tensorgraph.ir.dims import DimLike, dim_key, same_shape
+from tensorgraph.ir.dims import DimLike, same_shape
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import as_shape, format_shape
 
@@ -18,7 +18,7 @@ def _centred(x: Tensor, axes: tuple[int, ...], eps: float) -> Tensor:
     """`x` less its mean over axes, divided by its standard deviation."""
     middle = mean(x, axes, keepdims=True)
     distance = x - middle
-    return distance / sqrt(mean(distance * distance, axes, keepdims=True) + eps)
+    return distance * (1 / sqrt(mean(distance * distance, axes, keepdims=True) + eps))
 
 
 def _scaled(x: Tensor, weight: TensorLike | None, bias: TensorLike | None, shape: Sequence[DimLike]) -> Tensor:
@@ -27,18 +27,20 @@ def _scaled(x: Tensor, weight: TensorLike | None, bias: TensorLike | None, shape
     return x if bias is None else x + reshape(asarray(bias), shape)
 
 
-def batch_statistics(input: TensorLike) -> tuple[Tensor, Tensor]:
+def batch_statistics(input: TensorLike, keepdims: bool = False) -> tuple[Tensor, Tensor]:
     """Mean and variance of each channel over all other axes.
 
     Parameters
     ----------
     input
         ``[batch, channels, …]``.
+    keepdims
+        Whether the other axes stay, with size 1.
 
     Returns
     -------
     mean, variance
-        ``[channels]`` each; the variance is that of the elements, without correction.
+        ``[channels]`` each, or ``[1, channels, 1, …]``; the variance is that of the elements, without correction.
 
     Examples
     --------
@@ -49,7 +51,8 @@ def batch_statistics(input: TensorLike) -> tuple[Tensor, Tensor]:
     axes = _all_but_channels(x)
     middle = mean(x, axes, keepdims=True)
     distance = x - middle
-    return reshape(middle, (-1,)), mean(distance * distance, axes)
+    spread = mean(distance * distance, axes, keepdims=True)
+    return (middle, spread) if keepdims else (reshape(middle, (-1,)), reshape(spread, (-1,)))
 
 
 def _all_but_channels(x: Tensor) -> tuple[int, ...]:
@@ -69,7 +72,8 @@ def batch_norm(
     input
         ``[batch, channels, …]``.
     mean, variance
-        ``[channels]``: running ones, or those that `batch_statistics` gives, through which the gradient flows.
+        ``[channels]`` or ``[1, channels, 1, …]``: running ones, or those that `batch_statistics` gives, through which
+        the gradient flows.
     weight, bias
         ``[channels]``.
     eps
@@ -86,15 +90,25 @@ def batch_norm(
     Tensor([[-1.],
             [ 1.]], float64)
     """
-    x, middle, spread = asarray(input), asarray(mean), asarray(variance)
+    x = asarray(input)
     _all_but_channels(x)
-    for what, values in (("mean", middle), ("variance", spread)):
-        if values.ndim != 1 or dim_key(values.shape[0]) != dim_key(x.shape[1]):
-            message = f"batch_norm: the input is {x.node.type}, with {x.shape[1]} channels, and the {what} is"
-            raise located(ShapeError(f"{message} {values.node.type}: one element per channel is needed"))
-    shape = [-1, *[1] * (x.ndim - 2)]
-    centred = (x - reshape(middle, shape)) / sqrt(reshape(spread, shape) + eps)
-    return _scaled(centred, weight, bias, shape)
+    shape = [1, -1, *[1] * (x.ndim - 2)]
+    middle, spread = (_per_channel(x, what, asarray(v)) for what, v in (("mean", mean), ("variance", variance)))
+    scale = 1 / sqrt(spread + eps)
+    if weight is not None:
+        scale = scale * reshape(asarray(weight), shape)
+    y = (x - middle) * scale
+    return y if bias is None else y + reshape(asarray(bias), shape)
+
+
+def _per_channel(x: Tensor, what: str, values: Tensor) -> Tensor:
+    """Statistics shaped to broadcast along the channel axis."""
+    channels = x.shape[1]
+    shape = (1, channels, *[1] * (x.ndim - 2))
+    if not same_shape(values.shape, shape) and not same_shape(values.shape, (channels,)):
+        message = f"batch_norm: the input is {x.node.type}, with {channels} channels, and the {what} is"
+        raise located(ShapeError(f"{message} {values.node.type}: one element per channel is needed"))
+    return reshape(values, shape)
 
 
 def layer_norm(

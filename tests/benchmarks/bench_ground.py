@@ -1,0 +1,74 @@
+"""The ground floors: import, building nodes, compiling, and one small training step."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from statistics import median
+
+import tensorgraph as tg
+from tests.benchmarks.digits_step import batch, compiled_step, first_weights, hand_written
+from tests.benchmarks.timing import Result, alternating, seconds, timed
+
+IMPORT_BUDGET = 60.0  # milliseconds beyond NumPy
+NODE_BUDGET = 10.0  # microseconds
+
+CLOCK = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
+
+
+def _imported(statement: str) -> float:
+    command = [sys.executable, "-c", CLOCK.format(statement)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def import_times(rounds: int) -> list[float]:
+    """Milliseconds that importing the library takes beyond NumPy, in fresh processes, in turn."""
+    _imported("import tensorgraph")  # writes bytecode
+    return [1e3 * (_imported("import tensorgraph") - _imported("import numpy")) for _ in range(rounds)]
+
+
+def node_times(rounds: int, count: int = 2000) -> list[float]:
+    """Microseconds per node, of expressions as users write them."""
+
+    def build() -> None:
+        x = tg.placeholder((32, 16), "float32", name="x")
+        y = x
+        for _ in range(count // 4):
+            y = tg.exp(y * x + x) - x
+
+    build()
+    return [1e6 * timed(build) / count for _ in range(rounds)]
+
+
+def chain(count: int) -> tuple[tg.Tensor, tg.Tensor]:
+    """A placeholder, and the end of a chain of so many nodes."""
+    x = tg.placeholder((3,), name="x")
+    y = x
+    for _ in range(count // 2):
+        y = tg.sin(y) + x
+    return x, y
+
+
+def run(smoke: bool) -> Result:
+    """Measure; `smoke` only sees that it runs."""
+    rounds = 1 if smoke else 9
+    count = 200 if smoke else 10_000
+    x, y = chain(count)
+    results: Result = {
+        "import beyond NumPy, ms (budget 60)": median(import_times(rounds)),
+        "build a node, us (budget 10)": median(node_times(rounds)),
+        f"compile a chain of {count}, us a node": 1e6 * seconds(lambda: tg.compile([x], y), min(rounds, 3)) / count,
+        "compile the 784-16-16-10 training step, ms": 1e3 * seconds(compiled_step, rounds),
+    }
+    kernel, _ = compiled_step()
+    by_hand = hand_written(first_weights())
+    repeats = 2 if smoke else 100
+    for size in (1, 32, 256):
+        images, labels = batch(size)
+        works = [lambda: [kernel(images, labels) for _ in range(repeats)],
+                 lambda: [by_hand(images, labels) for _ in range(repeats)]]  # fmt: skip
+        ours, theirs = alternating(works, rounds)
+        results[f"training step, batch {size}, us"] = 1e6 * median(ours) / repeats
+        results[f"training step, batch {size}, hand-written NumPy, us"] = 1e6 * median(theirs) / repeats
+        results[f"training step, batch {size}, ratio"] = median(a / b for a, b in zip(ours, theirs, strict=True))
+    return results
