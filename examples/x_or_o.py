@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from support.letters import NAMES, SIZE, letters
 from support.pictures import picture
+from threadpoolctl import threadpool_limits
 
 import tensorgraph as tg
 from tensorgraph import nn, optim
@@ -108,11 +109,12 @@ def train(setting: Setting, seed: int, count: int, epochs: int, rate: float = 0.
 
     pictures, labels = letters(count, np.random.default_rng([seed, 10]))
     order = np.random.default_rng([seed, 11])
-    start = perf_counter()
     losses = []
-    for _ in range(epochs):
-        pairs = batches(pictures, labels, batch_size=BATCH, seed=order, drop_last=True)
-        losses.append(float(np.mean([step(*pair) for pair in pairs])))
+    start = perf_counter()
+    with threadpool_limits(1, "blas"):  # matrices this small do not pay for the threads of BLAS waiting for each other
+        for _ in range(epochs):
+            pairs = batches(pictures, labels, batch_size=BATCH, seed=order, drop_last=True)
+            losses.append(float(np.mean([step(*pair) for pair in pairs])))
     seconds = perf_counter() - start
     unseen, shown = letters(UNSEEN, np.random.default_rng([seed, 12]))
     accuracy = float(np.mean(name(unseen) == shown))

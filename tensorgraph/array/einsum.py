@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import opt_einsum  # type: ignore[import-untyped]
-
 from tensorgraph.array.creation import arange
 from tensorgraph.array.reduction import sum
 from tensorgraph.array.shape import permute_dims, reshape
@@ -110,6 +108,8 @@ def _path(terms: Sequence[str], result: str, sizes: dict[str, DimLike]) -> list[
         return [tuple(range(len(terms)))]
     known = {c: n if isinstance(n, int) else 64 for c, n in sizes.items()}  # any number serves to compare orders
     shapes = [tuple(known[c] for c in term) for term in terms]
+    import opt_einsum  # type: ignore[import-untyped]  # slow to import, and only wanted here
+
     path, _ = opt_einsum.contract_path(f"{','.join(terms)}->{result}", *shapes, shapes=True, optimize="auto")
     return [tuple(step) for step in path]
 

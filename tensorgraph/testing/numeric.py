@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,15 +11,21 @@ import numpy as np
 from tensorgraph.errors import TensorGraphError
 from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.leaves import Placeholder
-from tensorgraph.ir.node import Node, substitute, topological
+from tensorgraph.ir.node import Node, Pick, substitute, topological
 from tensorgraph.ir.types import Array, TensorType
+from tensorgraph.ops.custom import Custom
+from tensorgraph.testing.kinks import branches
 
-__all__ = ["Estimate", "Program", "central_difference", "complex_step", "one_sided"]
+__all__ = ["Estimate", "Line", "Program", "Slope", "central_difference", "complex_step", "one_sided", "slope_of"]
 
 EPS = float(np.finfo(np.float64).eps)
 LEVELS = 5
 _COMPLEX = np.dtype(np.complex128)
 TINY = 1e-40  # the step of the complex step: its error is of the order of its square
+STEP = 2.0**-7  # along a direction that is scaled to the point
+SHRINKS = (0, 5, 10, 15, 20)  # how often the first step is halved where a kink is near
+SETTLED = 1e-6  # a relative error below which no smaller step is tried
+POINTS = 5  # of a one-sided difference
 
 
 class Estimate(NamedTuple):
@@ -26,6 +33,29 @@ class Estimate(NamedTuple):
 
     value: Array
     error: Array
+
+
+class Slope(NamedTuple):
+    """A derivative along a line.
+
+    Attributes
+    ----------
+    value, error
+        The derivative and a bound on its error, elementwise.
+    low, high
+        The one-sided derivatives, the smaller first; away from kinks, both are the value.
+    method
+        What gave it.
+    kink
+        Whether the point is at a kink along this line, or nearer to one than any step.
+    """
+
+    value: Array
+    error: Array
+    low: Array
+    high: Array
+    method: str
+    kink: bool = False
 
 
 class Program:
@@ -44,10 +74,31 @@ class Program:
         self.outputs = substitute(outputs, dict(zip(inputs, self.inputs, strict=True)))
         self.nodes = _dependent(self.outputs, self.inputs)
         self.eps = max((_eps(kind.dtype) for node in topological(self.outputs) for kind in node.types), default=EPS)
+        self.branches = branches(self.nodes)
+        self.blind = not all(map(_known, self.nodes))
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs for these arguments."""
         return evaluate(self.outputs, dict(zip(self.inputs, arrays, strict=True)))
+
+    def traced(self, arrays: Sequence[Array]) -> tuple[list[Array], bytes | None]:
+        """The outputs, and a key that is equal on the same side of every kink; None if an operation's are unknown."""
+        if self.blind:
+            return self(arrays), None
+        operands = [node for branch in self.branches for node in branch.operands]
+        found = evaluate([*self.outputs, *operands], dict(zip(self.inputs, arrays, strict=True)))
+        rest = iter(found[len(self.outputs) :])
+        sides = [branch.side(*[next(rest) for _ in branch.operands]) for branch in self.branches]
+        return found[: len(self.outputs)], b"|".join(np.ascontiguousarray(side).tobytes() for side in sides)
+
+    def crossed(self, one: Sequence[Array], other: Sequence[Array]) -> list[Node]:
+        """The operations that are on different sides of a kink for two sets of arguments."""
+        operands = [node for branch in self.branches for node in branch.operands]
+        sides = []
+        for arrays in (one, other):
+            values = iter(evaluate(operands, dict(zip(self.inputs, arrays, strict=True))))
+            sides.append([np.asarray(b.side(*[next(values) for _ in b.operands])).tobytes() for b in self.branches])
+        return [b.node for b, here, there in zip(self.branches, *sides, strict=True) if here != there]
 
     def complexified(self) -> Program | None:
         """The same function of complex arguments; None where its imaginary part would not be a derivative."""
@@ -72,9 +123,61 @@ def _dependent(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
     return [node for node in order if node in found]
 
 
+def _known(node: Node) -> bool:
+    """Whether it is known where an operation has kinks: not of those that users define."""
+    ours = type(node.op).__module__.startswith("tensorgraph.ops.") and not isinstance(node.op, Custom)
+    return ours or isinstance(node.op, Pick) or not node.inputs
+
+
 def _eps(dtype: np.dtype[Any]) -> float:
     """The coarseness of a dtype, at least that of float64."""
     return max(float(np.finfo(dtype).eps), EPS) if dtype.kind in "fc" else EPS
+
+
+class Line:
+    """A function of one real number: what lies along a direction.
+
+    Parameters
+    ----------
+    run
+        ``run(t)`` gives the values, which are real, and the key of the side of every kink, or None where
+        kinks are not known.
+    noise
+        Size of the error of the values.
+    wide
+        The values for complex t, where their imaginary part is a derivative.
+    step
+        The first step.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[float], tuple[Array, bytes | None]],
+        noise: Array,
+        wide: Callable[[complex], Array] | None = None,
+        step: float = STEP,
+    ) -> None:
+        self._run, self.noise, self.wide, self.step = run, np.asarray(noise), wide, step
+        self._known: dict[float, tuple[Array, bytes | None]] = {}
+
+    def _at(self, t: float) -> tuple[Array, bytes | None]:
+        if t not in self._known:
+            with np.errstate(all="ignore"):
+                self._known[t] = self._run(t)
+        return self._known[t]
+
+    def values(self, t: float) -> Array:
+        """The values at t."""
+        return self._at(t)[0]
+
+    def same(self, t: float, other: float = 0.0) -> bool:
+        """Whether no kink is known between two points."""
+        return self._at(t)[1] == self._at(other)[1]
+
+    @property
+    def blind(self) -> bool:
+        """Whether kinks are unknown."""
+        return self._at(0.0)[1] is None
 
 
 def complex_step(values: Callable[[complex], Array], weights: Array | None = None) -> Estimate:
@@ -90,6 +193,11 @@ def complex_step(values: Callable[[complex], Array], weights: Array | None = Non
     Notes
     -----
     W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions", 1998.
+
+    Examples
+    --------
+    >>> float(complex_step(lambda t: np.sin(np.asarray(t))).value)
+    1.0
     """
     value = np.asarray(values(1j * TINY)).imag / TINY
     if weights is None:
@@ -114,6 +222,12 @@ def central_difference(values: Callable[[float], Array], step: float, noise: Arr
     C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", 1982. Of all entries of the
     extrapolation table that one is taken which differs least from its neighbours; that difference, and the
     rounding of the values divided by the step, bound the error.
+
+    Examples
+    --------
+    >>> found = central_difference(lambda t: np.asarray(np.exp(t)), 2.0**-7, np.asarray(1e-16))
+    >>> bool(abs(found.value - 1) < found.error < 1e-11)
+    True
     """
     before: list[Array] = []
     best = Estimate(np.full(np.shape(noise), np.nan), np.full(np.shape(noise), np.inf))
@@ -124,19 +238,142 @@ def central_difference(values: Callable[[float], Array], step: float, noise: Arr
             for j, older in enumerate(before, 1):
                 row.append(row[-1] + (row[-1] - older) / (4**j - 1))
                 error = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - older)) + noise / h
-                better = error < best.error
-                best = Estimate(np.where(better, row[j], best.value), np.where(better, error, best.error))
+                best = _better(Estimate(row[j], error), best)
             before = row
     return best
 
 
-def one_sided(values: Callable[[float], Array], step: float) -> tuple[Array, Array]:
-    """The derivatives from the left and from the right, extrapolated once."""
+def one_sided(
+    values: Callable[[float], Array], step: float, noise: Array | float = 0.0, *, at: bool = False
+) -> Estimate:
+    """The derivative at 0 from one side only.
+
+    Parameters
+    ----------
+    values
+        The function along a direction.
+    step
+        The first step; if it is negative, the side is the left one.
+    noise
+        Size of the error of the values.
+    at
+        Use the value at 0 too. Unless it is used, the function may jump there.
+
+    Notes
+    -----
+    The derivative of the polynomial through five values, for three sizes of steps; the one that differs
+    least from the one before it is taken.
+
+    Examples
+    --------
+    >>> [round(float(one_sided(lambda t: np.asarray(abs(t)), h).value), 6) for h in (-0.01, 0.01)]
+    [-1.0, 1.0]
+    """
+    first = 0 if at else 1
+    weights = _weights(first)
+    best, older = Estimate(np.asarray(np.nan), np.asarray(np.inf)), None
     with np.errstate(all="ignore"):
-        middle = values(0.0)
+        for level in range(3):
+            h = step / POINTS / 4**level
+            value = np.asarray(sum(w * values((first + k) * h) for k, w in enumerate(weights)) / h)
+            if older is not None:
+                error = np.abs(value - older) + noise * float(np.sum(np.abs(weights))) / abs(h)
+                best = _better(Estimate(value, np.asarray(error)), best)
+            older = value
+    return best
 
-        def side(h: float) -> Array:
-            near, far = (values(h / 2) - middle) / (h / 2), (values(h) - middle) / h
-            return np.asarray(2 * near - far)
 
-        return side(-step), side(step)
+@cache
+def _weights(first: int) -> Any:
+    """Weights of values at first, first + 1, … that give the derivative at 0."""
+    nodes = np.arange(first, first + POINTS, dtype=np.float64)
+    unit = np.zeros(POINTS)
+    unit[1] = 1
+    return np.linalg.solve(np.vander(nodes, increasing=True).T, unit)
+
+
+def _better(new: Estimate, old: Estimate) -> Estimate:
+    better = new.error < old.error
+    return Estimate(np.where(better, new.value, old.value), np.where(better, new.error, old.error))
+
+
+# ---- which of them
+
+
+def slope_of(line: Line) -> Slope:
+    """The derivative along a line at 0, by the method that suits it.
+
+    The complex step where there is one. Else central differences, with steps that cross no kink; else
+    differences from the side that the point belongs to; at a kink, from both sides.
+
+    Examples
+    --------
+    >>> line = Line(lambda t: (np.asarray(max(t, 0.0)), b"-0+"[1 + int(np.sign(t)) :][:1]), np.asarray(0.0))
+    >>> found = slope_of(line)
+    >>> found.kink, round(float(found.low), 6), round(float(found.high), 6)
+    (True, 0.0, 1.0)
+    """
+    if line.wide is not None:
+        exact = complex_step(line.wide)
+        return _plain(exact, "complex step")
+    best = Estimate(np.full(line.noise.shape, np.nan), np.full(line.noise.shape, np.inf))
+    found = False
+    size = float(np.max(np.abs(line.values(0.0)), initial=0.0))
+    for shrink in SHRINKS:
+        step = line.step / 2**shrink
+        if not (line.same(step) and line.same(-step)):
+            continue
+        best, found = _better(central_difference(line.values, step, line.noise), best), True
+        scale = np.maximum(np.max(np.abs(best.value), initial=0.0), size)
+        if np.all(best.error <= SETTLED * scale):
+            break
+    if line.blind:
+        return _blind(line, best)
+    return _plain(best, "central difference") if found else _aside(line)
+
+
+def _plain(found: Estimate, method: str) -> Slope:
+    return Slope(found.value, found.error, found.value, found.value, method)
+
+
+def _aside(line: Line) -> Slope:
+    """At a kink, or too near to one for a central difference."""
+    for shrink in SHRINKS[:3]:
+        for step in (line.step / 2**shrink, -line.step / 2**shrink):
+            if line.same(step):
+                found = one_sided(line.values, step, line.noise, at=True)
+                return _plain(found, "one-sided difference")._replace(kink=True)
+    return _both_sides(line)
+
+
+def _both_sides(line: Line) -> Slope:
+    left, right = (_side(line, sign) for sign in (-1, 1))
+    error = np.maximum(left.error, right.error)
+    low, high = np.minimum(left.value, right.value), np.maximum(left.value, right.value)
+    return Slope((low + high) / 2, error, low, high, "one-sided differences", True)
+
+
+def _side(line: Line, sign: int) -> Estimate:
+    """From one side, over the longest distance that crosses no kink."""
+    for shrink in SHRINKS:
+        step = sign * line.step / 2**shrink
+        if line.same(step, step / 2**10):
+            return one_sided(line.values, step, line.noise)
+    return one_sided(line.values, sign * line.step / 2 ** SHRINKS[-1], line.noise)
+
+
+def _blind(line: Line, best: Estimate) -> Slope:
+    """Where kinks are not known they show in one-sided derivatives that differ."""
+    sides = _both_sides(line)
+    clear = 4 * sides.error + 1e-5 * np.maximum(np.abs(sides.low), np.abs(sides.high)) + TINY
+    kink = sides.high - sides.low > clear
+    if not np.any(kink) or np.any(sides.error > SETTLED * np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0)):
+        return _plain(best, "central difference")
+    low, high = np.where(kink, sides.low, best.value), np.where(kink, sides.high, best.value)
+    near = best.error <= SETTLED * np.maximum(np.abs(best.value), 1.0)
+    if np.all(near) and np.all((best.value < sides.low - clear) | (best.value > sides.high + clear)):
+        return _plain(best, "central difference")
+    return Slope(
+        np.where(kink, sides.value, best.value), np.where(kink, sides.error, best.error), low, high,
+        "one-sided differences", True,
+    )  # fmt: skip

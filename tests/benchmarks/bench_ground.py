@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import tensorgraph as tg
@@ -49,6 +51,11 @@ def chain(count: int) -> tuple[tg.Tensor, tg.Tensor]:
     return x, y
 
 
+def _repeat(step: Callable[..., object], images: object, labels: object, count: int) -> None:
+    for _ in range(count):
+        step(images, labels)
+
+
 def run(smoke: bool) -> Result:
     """Measure; `smoke` only sees that it runs."""
     rounds = 1 if smoke else 9
@@ -65,8 +72,7 @@ def run(smoke: bool) -> Result:
     repeats = 2 if smoke else 100
     for size in (1, 32, 256):
         images, labels = batch(size)
-        works = [lambda: [kernel(images, labels) for _ in range(repeats)],
-                 lambda: [by_hand(images, labels) for _ in range(repeats)]]  # fmt: skip
+        works = [partial(_repeat, step, images, labels, repeats) for step in (kernel, by_hand)]
         ours, theirs = alternating(works, rounds)
         results[f"training step, batch {size}, us"] = 1e6 * median(ours) / repeats
         results[f"training step, batch {size}, hand-written NumPy, us"] = 1e6 * median(theirs) / repeats

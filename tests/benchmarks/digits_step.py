@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,7 @@ Arrays = list[np.ndarray]
 def first_weights() -> Arrays:
     rng = np.random.default_rng(0)
     arrays = []
-    for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True):
+    for a, b in itertools.pairwise(WIDTHS):
         arrays += [(rng.normal(size=(a, b)) / np.sqrt(a)).astype(np.float32), np.zeros(b, np.float32)]
     return arrays
 

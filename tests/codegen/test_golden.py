@@ -42,7 +42,9 @@ def normalization() -> tg.Kernel:
     x = tg.placeholder(("batch", 8), "float64", name="x")
     scale = tg.Parameter(np.ones(8), name="scale")
     centred = x - tg.mean(x, axis=0)
-    return tg.compile([x], scale * centred / tg.sqrt(tg.mean(centred * centred, axis=0) + 1e-5), name="normalize", locations=False)
+    return tg.compile(
+        [x], scale * centred / tg.sqrt(tg.mean(centred * centred, axis=0) + 1e-5), name="normalize", locations=False
+    )
 
 
 def cubed(x):

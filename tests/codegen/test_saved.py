@@ -118,7 +118,7 @@ def test_inputs_that_do_not_fit(saved) -> None:
         ((X, np.ones(4, "f4")), f"{y} float32[4]: its shape must be [2]"),
         ((X, None), f"{y} object[]: cast it with .astype('float32')"),
     ]:
-        with pytest.raises(ValueError, match="^input ") as error:
+        with pytest.raises(ValueError, match=r"^input ") as error:
             saved.step(state, *args)
         assert str(error.value) == message
     assert_same_bits([state["w"]], [saved.init_state()["w"]])
@@ -131,13 +131,13 @@ def test_states_that_do_not_fit(saved, tmp_path: Path) -> None:
         ({"w": np.ones(3)}, "'w' of the state is float64[3], and must be float32[3]"),
         ({"w": np.ones(2, "f4")}, "'w' of the state is float32[2], and must be float32[3]"),
     ]:
-        with pytest.raises(ValueError, match="^'w' of the state") as error:
+        with pytest.raises(ValueError, match=r"^'w' of the state") as error:
             saved.step({**state, **change}, X, Y)
         assert str(error.value) == message
-        with pytest.raises(ValueError, match="^'w' of the state") as error:
+        with pytest.raises(ValueError, match=r"^'w' of the state") as error:
             saved.save(tmp_path / "bad.npz", {**state, **change})
         assert str(error.value) == message
-    with pytest.raises(ValueError, match="^the state has no") as error:
+    with pytest.raises(ValueError, match=r"^the state has no") as error:
         saved.step({}, X, Y)
     assert str(error.value) == f"the state has no 'w': it must have {names}"
     assert not (tmp_path / "bad.npz").exists()
@@ -173,11 +173,11 @@ def test_a_failed_save_keeps_the_old_file(saved, tmp_path: Path, monkeypatch: py
         raise OSError("disk full")
 
     monkeypatch.setattr(np, "savez", lambda file, **kwargs: (file.write(b"half"), failing()))
-    with pytest.raises(OSError, match="^disk full$"):
+    with pytest.raises(OSError, match=r"^disk full$"):
         saved.save(path, state)
     monkeypatch.undo()
     monkeypatch.setattr(os, "fsync", failing)
-    with pytest.raises(OSError, match="^disk full$"):
+    with pytest.raises(OSError, match=r"^disk full$"):
         saved.save(path, state)
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["saved.npz", "saved.py", "state.npz"]
@@ -189,7 +189,9 @@ def test_saving_where_one_cannot(tmp_path: Path) -> None:
         kernel.save(tmp_path / "none" / "step.py")
     with pytest.raises(CompileError) as error:
         kernel.save(tmp_path / "step.npz")
-    message = f"step: cannot save to {tmp_path / 'step.npz'}: the state goes to the .npz file; give a name ending in .py"
+    message = (
+        f"step: cannot save to {tmp_path / 'step.npz'}: the state goes to the .npz file; give a name ending in .py"
+    )
     assert str(error.value) == message
     assert list(tmp_path.iterdir()) == []
 
@@ -249,7 +251,7 @@ def test_a_user_function_named_like_one_of_ours(tmp_path: Path) -> None:
     x = tg.placeholder((3,), name="x")
     kernel = tg.compile([x], checked(x), name="run")
     np.testing.assert_array_equal(kernel([1.0, 2.0, 3.0]), [1, 2, 3])
-    with pytest.raises(CompileError, match="^run: cannot save: checked"):
+    with pytest.raises(CompileError, match=r"^run: cannot save: checked"):
         kernel.save(tmp_path / "run.py")
 
 

@@ -39,7 +39,9 @@ def test_a_function_that_needs_a_size_is_compiled_per_shape() -> None:
 
     f = tg.jit(stacked)
     assert float(f(np.ones(2))) == 2
-    with pytest.warns(UserWarning, match=r"^jit: stacked is compiled for every shape, as it needs the value of ") as seen:
+    with pytest.warns(
+        UserWarning, match=r"^jit: stacked is compiled for every shape, as it needs the value of "
+    ) as seen:
         assert float(f(np.ones(3))) == 3
     assert (seen[0].filename, f"test_jit.py:{seen[0].lineno}") == (__file__, above())
     with warnings.catch_warnings():

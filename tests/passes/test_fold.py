@@ -70,6 +70,6 @@ def test_an_error_while_folding_names_the_line() -> None:
 
     y = tg.custom_op(picky)(tg.asarray([1.0, 2.0]))
     line = above()
-    with pytest.raises(ValueError, match="^picky: not this one") as error:
+    with pytest.raises(ValueError, match=r"^picky: not this one") as error:
         fold_constants(graph_of([], y))
     assert str(error.value) == f"picky: not this one ({line})"

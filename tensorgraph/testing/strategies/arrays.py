@@ -1,0 +1,166 @@
+"""Values of tensors: by domain of numbers, and by how they lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tensorgraph.ir.types import Array, as_dtype
+from tensorgraph.testing.draws import laid_out
+from tensorgraph.testing.strategies.shapes import Shape, dtypes, impossible, shapes
+
+__all__ = ["LAYOUTS", "VALUES", "tensors"]
+
+VALUES = ("ordinary", "smooth", "extreme", "kinks", "special", "repeated")
+LAYOUTS = ("contiguous", "strided", "reversed", "transposed", "read-only")
+
+
+def tensors(
+    dtype: Any = None,
+    shape: Shape | st.SearchStrategy[Shape] | None = None,
+    *,
+    values: str | Sequence[str] = "ordinary",
+    layouts: str | Sequence[str] = LAYOUTS,
+    low: float | None = None,
+    high: float | None = None,
+    unique: bool = False,
+) -> st.SearchStrategy[Array]:
+    """Arrays to make tensors of or to feed to kernels; they shrink to zeros in row-major order.
+
+    Parameters
+    ----------
+    dtype
+        A data type, or a strategy of them; any by default.
+    shape
+        A shape, or a strategy of them; small ones by default, some without axes and some without elements.
+    values
+        One or several of: ``"ordinary"`` numbers of few digits; ``"smooth"`` ones at least 1/8 from every
+        integer and from every half; ``"extreme"`` very large, very small and
+        denormal ones; ``"kinks"`` on and beside 0, 1/2 and 1; ``"special"`` zeros of both signs, infinities and
+        NaN; ``"repeated"`` few different ones.
+    layouts
+        How they lie in memory, one or several of `LAYOUTS`.
+    low, high
+        Bounds of ordinary and smooth numbers.
+    unique
+        Whether all elements differ (of ordinary and smooth numbers only).
+
+    Raises
+    ------
+    InputError
+        If nothing fits.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(tensors("float32", (2,)), lambda a: True)
+    array([0., 0.], dtype=float32)
+    """
+    wanted, lying = _several("values", values, VALUES), _several("layouts", layouts, LAYOUTS)
+    if low is not None and high is not None and low >= high:
+        raise impossible("tensors", f"low={low} is not below high={high}", "leave room between them")
+    if unique and set(wanted) - {"ordinary", "smooth"}:
+        raise impossible("tensors", f"unique=True with values={values!r}", "ask for ordinary or smooth numbers")
+    kind = dtypes() if dtype is None else dtype if isinstance(dtype, st.SearchStrategy) else st.just(as_dtype(dtype))
+    form = shapes() if shape is None else shape if isinstance(shape, st.SearchStrategy) else st.just(tuple(shape))
+    bounds = (low, high)
+    return _arrays(kind, form, wanted, lying, bounds, unique)
+
+
+def _several(name: str, given: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    found = (given,) if isinstance(given, str) else tuple(given)
+    wrong = [item for item in found if item not in known]
+    if wrong or not found:
+        what = f"{name} has no {wrong[0]!r}" if wrong else f"{name} is empty"
+        raise impossible("tensors", what, f"use some of {', '.join(known)}")
+    return found
+
+
+@st.composite
+def _arrays(
+    draw: st.DrawFn,
+    kinds: st.SearchStrategy[Any],
+    forms: st.SearchStrategy[Shape],
+    values: tuple[str, ...],
+    layouts: tuple[str, ...],
+    bounds: tuple[float | None, float | None],
+    unique: bool,
+) -> Array:
+    dtype = as_dtype(draw(kinds))
+    shape = draw(forms)
+    domain = draw(st.sampled_from(values))
+    number = _numbers(dtype, domain, bounds)
+    size = prod(shape)
+    if size > 64:  # one draw per element would be slow, and would not shrink either
+        some = draw(st.lists(number, min_size=7, max_size=7))
+        flat = np.resize(np.array(some, dtype), size)
+    else:
+        flat = np.array(draw(st.lists(number, min_size=size, max_size=size, unique=unique)), dtype)
+    array = flat.reshape(shape)
+    return _lying(array, draw(st.sampled_from(layouts)))
+
+
+def _lying(array: Array, layout: str) -> Array:
+    if layout != "read-only":
+        return laid_out(array, layout)
+    array.flags.writeable = False
+    return array
+
+
+def _numbers(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[Any]:
+    if dtype.kind == "b":
+        return st.booleans()
+    if dtype.kind in "iu":
+        return _integers(dtype, domain, bounds)
+    real = np.zeros(0, dtype).real.dtype
+    part = _reals(real, domain, bounds)
+    if dtype.kind == "f":
+        return part
+    return st.builds(complex, part, part)
+
+
+def _integers(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[int]:
+    info = np.iinfo(dtype)
+    if domain in {"extreme", "special"}:
+        return st.sampled_from(sorted({0, 1, info.max, info.min, info.max - 1}))
+    if domain in {"kinks", "repeated"}:
+        return st.sampled_from([0, 1, 2])
+    least = -8 if bounds[0] is None else int(np.ceil(bounds[0]))
+    most = max(least, 0) + 8 if bounds[1] is None else int(np.floor(bounds[1]))
+    least, most = max(least, int(info.min)), min(most, int(info.max))
+    if least > most:
+        raise impossible("tensors", f"there is no {dtype} from {bounds[0]} to {bounds[1]}", "widen the bounds")
+    return st.integers(least, most)
+
+
+def _reals(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[float]:
+    if domain in {"ordinary", "smooth"}:
+        return _grid(domain, bounds)
+    info = np.finfo(dtype)
+    tables: Mapping[str, Sequence[float]] = {
+        "extreme": [0.0, 1.0, info.max, -info.max, info.tiny, -info.tiny, info.smallest_subnormal, info.max / 4,
+                    float(np.sqrt(info.max)), float(np.sqrt(info.tiny))],
+        "kinks": [k + s for k in (0.0, 1.0, -1.0, 0.5, -0.5) for s in (0.0, float(info.eps), -float(info.eps))],
+        "special": [0.0, -0.0, 1.0, np.nan, np.inf, -np.inf, info.smallest_subnormal, -info.smallest_subnormal],
+        "repeated": [0.0, 1.0, -1.5],
+    }  # fmt: skip
+    return st.sampled_from([float(x) for x in tables[domain]])
+
+
+def _grid(domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[float]:
+    """Multiples of 1/32: few digits to read, and all of them exact in every floating-point type."""
+    low = (-4.0 if bounds[1] is None else min(-4.0, bounds[1] - 4.0)) if bounds[0] is None else bounds[0]
+    high = max(low, 0.0) + 4.0 if bounds[1] is None else bounds[1]
+    steps = st.integers(int(np.ceil(low * 32)), int(np.floor(high * 32))).map(lambda k: k / 32)
+    if int(np.ceil(low * 32)) > int(np.floor(high * 32)):
+        raise impossible("tensors", f"there is no multiple of 1/32 from {low} to {high}", "widen the bounds")
+    if domain == "ordinary":
+        return steps
+    room = [k / 32 for k in range(int(np.ceil(low * 32)), int(np.floor(high * 32)) + 1) if 4 <= k % 16 <= 12]
+    if not room:
+        raise impossible("tensors", f"no number from {low} to {high} is away from integers and halves", "widen the bounds")
+    return st.sampled_from(sorted(room, key=lambda x: (abs(x), x < 0)))

@@ -1,0 +1,295 @@
+"""Random graphs and functions: well typed, because public functions build them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tensorgraph.array import functions as f
+from tensorgraph.array.leaves import Parameter, placeholder
+from tensorgraph.array.tensor import Tensor, asarray
+from tensorgraph.errors import InputError
+from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.node import substitute
+from tensorgraph.ir.op import Op
+from tensorgraph.ir.types import Array
+from tensorgraph.testing.reproduce import code
+from tensorgraph.testing.strategies.arrays import tensors
+from tensorgraph.testing.strategies.choice import Choice, Recipe, literal_size
+from tensorgraph.testing.strategies.recipes import arithmetic_recipes, product_recipes, reduction_recipes
+from tensorgraph.testing.strategies.shapes import impossible
+from tensorgraph.testing.strategies.structure import movement_recipes, order_recipes, random_recipes, window_recipes
+
+__all__ = ["DrawnFunction", "DrawnGraph", "all_recipes", "feeds", "functions", "graphs"]
+
+LARGEST = 400  # elements, where a symbolic size counts as 3
+MOST_AXES = 5
+SYMBOLS = ("n", "m")
+
+
+class DrawnGraph(Graph):
+    """A graph that prints as the code which builds it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return code(self)
+
+
+class DrawnFunction:
+    """A function of tensors that prints as the code which defines it.
+
+    Attributes
+    ----------
+    graph
+        What it computes.
+    shapes
+        Of its arguments.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @property
+    def shapes(self) -> tuple[tuple[Any, ...], ...]:
+        """Shapes of the arguments."""
+        return tuple(node.type.shape for node in self.graph.inputs)
+
+    def __call__(self, *args: Any) -> Tensor:
+        given = {node: asarray(x).node for node, x in zip(self.graph.inputs, args, strict=True)}
+        return Tensor(substitute(self.graph.outputs, given)[0])
+
+    def __repr__(self) -> str:
+        return code(self.graph, function="f")
+
+
+class Recipes(tuple[Recipe, ...]):
+    """Several ways to go on; printed in few words."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} recipes>"
+
+
+@cache
+def all_recipes() -> Recipes:
+    """Every way to go on, simple ones first."""
+    return Recipes((
+        *arithmetic_recipes(), *reduction_recipes(), *movement_recipes(), *product_recipes(), *order_recipes(),
+        *window_recipes(), *random_recipes(),
+    ))  # fmt: skip
+
+
+def _selected(strategy: str, ops: Iterable[type[Op] | str] | None, smooth: bool) -> Recipes:
+    recipes = Recipes(recipe for recipe in all_recipes() if recipe.smooth or not smooth)
+    if ops is None:
+        return recipes
+    wanted = {op if isinstance(op, str) else op.name for op in ops}
+    known = {op.name for recipe in recipes for op in recipe.ops} | {recipe.name for recipe in recipes}
+    unknown = sorted(wanted - known)
+    if unknown or not wanted:
+        what = f"no recipe makes {', '.join(unknown)}" if unknown else "ops is empty"
+        raise impossible(strategy, what, f"use some of {', '.join(sorted(known))}")
+    return Recipes(r for r in recipes if r.name in wanted or (r.ops and r.ops[0].name in wanted))
+
+
+def graphs(
+    *,
+    ops: Iterable[type[Op] | str] | None = None,
+    size: int = 8,
+    inputs: int = 2,
+    outputs: int = 3,
+    dtypes: Sequence[str] = ("float64", "float32", "int64", "bool", "complex128"),
+    symbolic: bool = True,
+    parameters: bool = True,
+    differentiable: bool = False,
+) -> st.SearchStrategy[DrawnGraph]:
+    """Random graphs: broadcasting, reductions, indexing, reuse, derivatives, several outputs and symbolic sizes.
+
+    Parameters
+    ----------
+    ops
+        Operations (classes or names) to build from; all by default.
+    size
+        Most applications of public functions; each may record several nodes.
+    inputs, outputs
+        Most inputs and outputs.
+    dtypes
+        Of the inputs.
+    symbolic
+        Whether some sizes are symbols.
+    parameters
+        Whether there may be a parameter and an update of it.
+    differentiable
+        Whether every operation is to have a derivative at every value that reaches it: no kinks, and operands
+        led into domains.
+
+    Raises
+    ------
+    InputError
+        If nothing can be built.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> found = find(graphs(ops=["tanh"], dtypes=["float64"]), lambda g: len(g.nodes) > 1)
+    >>> print(found)
+    def graph(x):
+        x = placeholder('x')  # float64[]
+        tanh = np.tanh(x)  # float64[]
+        return tanh
+    """
+    for name, least in (("size", size), ("inputs", inputs), ("outputs", outputs)):
+        if least < 1:
+            raise impossible("graphs", f"{name}={least}", "a graph needs at least one")
+    if not dtypes:
+        raise impossible("graphs", "dtypes is empty", "name at least one, such as 'float64'")
+    recipes = _selected("graphs", ops, differentiable)
+    limits = (size, inputs, outputs)
+    return _graphs(recipes, limits, tuple(dtypes), symbolic, parameters, differentiable)
+
+
+@st.composite
+def _graphs(
+    draw: st.DrawFn,
+    recipes: Recipes,
+    limits: tuple[int, int, int],
+    dtypes: tuple[str, ...],
+    symbolic: bool,
+    parameters: bool,
+    safe: bool,
+) -> DrawnGraph:
+    given = _leaves(draw, limits[1], dtypes, symbolic)
+    held = [_parameter(draw, given[0])] if parameters and draw(st.booleans()) else []
+    c = Choice(draw, [*given, *held], safe)
+    made: list[Tensor] = []
+    for _ in range(draw(st.integers(1, limits[0]))):
+        for new in _step(c, recipes):
+            if literal_size(new.shape) <= LARGEST and new.ndim <= MOST_AXES:
+                made.append(new)
+                c.tensors.append(new)
+    results = [c.pick(made[::-1] or given) for _ in range(draw(st.integers(1, limits[2])))]
+    fitting = [(p, y) for p in held for y in made if y.node.type == p.node.type]
+    updates = [c.pick(fitting)] if fitting and c.coin() else []
+    return DrawnGraph([x.node for x in given], [y.node for y in results], [(p.node, v.node) for p, v in updates])
+
+
+def _leaves(draw: st.DrawFn, most: int, dtypes: tuple[str, ...], symbolic: bool) -> list[Tensor]:
+    """Placeholders whose axes come from one pool of sizes, so that many of them fit together."""
+    pool: list[Any] = [2, 3, 1, *(SYMBOLS if symbolic else ()), 0]
+    axis = st.sampled_from(pool)
+    shapes = st.lists(axis, max_size=3).map(tuple)
+    whole = draw(shapes)
+    found = []
+    for i in range(draw(st.integers(1, most))):
+        start = draw(st.integers(0, len(whole)))
+        shape = whole if i == 0 else draw(st.one_of(st.just(whole[start:]), shapes))
+        found.append(placeholder(shape, draw(st.sampled_from(dtypes)), name="xyzuvw"[i] if i < 6 else f"x{i}"))
+    return found
+
+
+def _parameter(draw: st.DrawFn, like: Tensor) -> Parameter:
+    shape = tuple(n for n in like.shape if isinstance(n, int))
+    dtype = like.dtype if like.dtype.kind == "f" else np.dtype(np.float64)
+    return Parameter(draw(tensors(dtype, shape, layouts="contiguous", values="smooth", low=-2, high=2)), name="p")
+
+
+def _step(c: Choice, recipes: Sequence[Recipe]) -> list[Tensor]:
+    """Apply one recipe to one of the tensors that it fits; nothing where it fits none."""
+    recipe = c.pick(recipes)
+    fitting = [x for x in c.tensors if recipe.fits(x.node.type)]
+    if not fitting:
+        return []
+    made = recipe.make(c, c.pick(fitting[::-1]))
+    return [made] if isinstance(made, Tensor) else list(made)
+
+
+def functions(
+    arguments: int = 2, *, size: int = 6, ops: Iterable[type[Op] | str] | None = None, shape: Any = None
+) -> st.SearchStrategy[DrawnFunction]:
+    """Differentiable functions of float64 tensors, whose result is a scalar.
+
+    Parameters
+    ----------
+    arguments
+        Most arguments.
+    size, ops
+        As for `graphs`.
+    shape
+        Of all arguments; different ones by default.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> found = find(functions(1, ops=["exp"], shape=()), lambda f: len(f.graph.nodes) > 1)
+    >>> found
+    import numpy as np
+    import tensorgraph as tg
+    <BLANKLINE>
+    def f(x):
+        exp = tg.exp(x)
+        return exp
+    >>> float(found(0.0))
+    1.0
+    """
+    if arguments < 1:
+        raise impossible("functions", f"arguments={arguments}", "a function has at least one")
+    recipes = _selected("functions", ops, smooth=True)
+    return _functions(recipes, (size, arguments, 1), shape)
+
+
+@st.composite
+def _functions(
+    draw: st.DrawFn, recipes: Recipes, limits: tuple[int, int, int], shape: Any
+) -> DrawnFunction:
+    if shape is None:
+        given = _leaves(draw, limits[1], ("float64",), symbolic=False)
+    else:
+        given = [placeholder(shape, name=f"x{i}" if i else "x") for i in range(draw(st.integers(1, limits[1])))]
+    c = Choice(draw, list(given), safe=True)
+    for _ in range(draw(st.integers(1, limits[0]))):
+        c.tensors.extend(
+            new
+            for new in _step(c, recipes)
+            if literal_size(new.shape) <= LARGEST and new.ndim <= MOST_AXES and new.dtype.kind == "f"
+        )
+    last = c.tensors[-1]
+    return DrawnFunction(Graph([x.node for x in given], [(f.sum(last) if last.ndim else last).node]))
+
+
+@st.composite
+def feeds(
+    draw: st.DrawFn, graph: Graph, values: str | Sequence[str] = ("ordinary", "special", "extreme", "kinks", "repeated")
+) -> list[Array]:
+    """An array for each input of a graph; symbolic sizes are drawn, and the same for all of them.
+
+    Parameters
+    ----------
+    graph
+        Whose inputs.
+    values
+        As for `tensors`.
+
+    Examples
+    --------
+    >>> import tensorgraph as tg
+    >>> from hypothesis import find
+    >>> x = tg.placeholder(("n", 2), "float32", name="x")
+    >>> find(feeds(tg.Graph([x.node], [tg.exp(x).node])), lambda arrays: arrays[0].shape[0] > 1)
+    [array([[0., 0.],
+           [0., 0.]], dtype=float32)]
+    """
+    symbols = {s for node in graph.inputs for n in node.type.shape if not isinstance(n, int) for s in n.symbols()}
+    sizes = {symbol: draw(st.sampled_from([1, 2, 3, 5, 0])) for symbol in sorted(symbols)}
+    found: list[Array] = []
+    for node in graph.inputs:
+        kind = node.type.with_sizes(sizes)
+        if not all(isinstance(n, int) and n >= 0 for n in kind.shape):
+            raise InputError(f"feeds: input {node} has a negative size for {sizes}")
+        found.append(draw(tensors(kind.dtype, tuple(int(n) for n in kind.shape), values=values)))
+    return found

@@ -1,0 +1,204 @@
+"""Shapes, axes, data types and indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tensorgraph.errors import InputError
+from tensorgraph.ir.types import DTYPES
+
+__all__ = ["Shape", "axes", "broadcastable_shapes", "dtypes", "indices", "shapes"]
+
+Shape: TypeAlias = "tuple[int, ...]"
+KINDS = "biufc"
+
+
+def impossible(strategy: str, why: str, remedy: str) -> InputError:
+    """The error for constraints that nothing fits."""
+    return InputError(f"{strategy}: {why}: {remedy}")
+
+
+def check_order(strategy: str, low: tuple[str, int], high: tuple[str, int]) -> None:
+    """Refuse a least value that is negative or above the greatest."""
+    if low[1] < 0:
+        raise impossible(strategy, f"{low[0]}={low[1]} is negative", "give at least 0")
+    if low[1] > high[1]:
+        raise impossible(strategy, f"{low[0]}={low[1]} is more than {high[0]}={high[1]}", "nothing lies between them")
+
+
+def shapes(
+    *, min_rank: int = 0, max_rank: int = 3, min_side: int = 0, max_side: int = 4, max_size: int = 64
+) -> st.SearchStrategy[Shape]:
+    """Shapes of arrays; they shrink to few and short axes.
+
+    Parameters
+    ----------
+    min_rank, max_rank
+        Number of axes.
+    min_side, max_side
+        Length of an axis.
+    max_size
+        Number of elements.
+
+    Raises
+    ------
+    InputError
+        If no shape fits.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(shapes(min_side=1), lambda shape: len(shape) == 2)
+    (1, 1)
+    """
+    check_order("shapes", ("min_rank", min_rank), ("max_rank", max_rank))
+    check_order("shapes", ("min_side", min_side), ("max_side", max_side))
+    if min_side**min_rank > max_size:
+        raise impossible(
+            "shapes", f"{min_rank} axes of at least {min_side} have more than max_size={max_size} elements",
+            "raise max_size or lower min_rank or min_side",
+        )  # fmt: skip
+    sides = st.lists(st.integers(min_side, max_side), min_size=min_rank, max_size=max_rank)
+    return sides.map(lambda found: _within(found, min_side, max_size))
+
+
+def _within(sides: Sequence[int], least: int, most: int) -> Shape:
+    """The sides, the last ones shortened until there are no more than so many elements."""
+    found = list(sides)
+    for i in reversed(range(len(found))):
+        while np.prod(found, dtype=int) > most and found[i] > least:
+            found[i] -= 1
+    while np.prod(found, dtype=int) > most:
+        found.pop()
+    return tuple(found)
+
+
+def broadcastable_shapes(
+    count: int = 2, *, max_rank: int = 3, min_side: int = 0, max_side: int = 4
+) -> st.SearchStrategy[tuple[Shape, ...]]:
+    """Shapes that broadcast together: missing leading axes, and axes of length 1.
+
+    Parameters
+    ----------
+    count
+        How many.
+    max_rank, min_side, max_side
+        As for `shapes`.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(broadcastable_shapes(2), lambda pair: len(pair[0]) != len(pair[1]))
+    ((), (0,))
+    """
+    if count < 1:
+        raise impossible("broadcastable_shapes", f"count={count}", "ask for at least one shape")
+    whole = shapes(max_rank=max_rank, min_side=min_side, max_side=max_side)
+    return whole.flatmap(lambda shape: st.tuples(*[_part(shape, min_side)] * count))
+
+
+def _part(shape: Shape, least: int) -> st.SearchStrategy[Shape]:
+    """Shapes that broadcast to this one."""
+    ones = st.tuples(*[st.sampled_from([n, 1] if least <= 1 else [n]) for n in shape])
+    return st.tuples(st.integers(0, len(shape)), ones).map(lambda pair: pair[1][pair[0] :])
+
+
+def axes(rank: int, *, several: bool = True, none: bool = True, negative: bool = True) -> st.SearchStrategy[Any]:
+    """Arguments for ``axis=``: a number, a tuple of different ones, or None.
+
+    Parameters
+    ----------
+    rank
+        Number of axes of the array.
+    several, none, negative
+        Whether to give tuples, None, and axes counted from the end.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(axes(3, none=False), lambda axis: True)
+    0
+    """
+    if rank == 0 and not (several or none):
+        raise impossible("axes", "an array of rank 0 has no axis", "allow none=True or several=True, or give a rank")
+    low = -rank if negative else 0
+    options: list[st.SearchStrategy[Any]] = []
+    if rank:
+        options.append(st.integers(0, rank - 1) | st.integers(low, -1) if negative else st.integers(0, rank - 1))
+    if none:
+        options.append(st.none())
+    if several:
+        number = st.integers(low, rank - 1) if rank else st.nothing()
+        options.append(st.lists(number, max_size=rank, unique_by=lambda a: a % max(rank, 1)).map(tuple))
+    return st.one_of(options)
+
+
+def dtypes(kinds: str = KINDS) -> st.SearchStrategy[np.dtype[Any]]:
+    """Data types, the most used of each kind first.
+
+    Parameters
+    ----------
+    kinds
+        ``b`` bool, ``i`` and ``u`` integers, ``f`` real, ``c`` complex.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(dtypes("fc"), lambda dtype: True)
+    dtype('float64')
+    """
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown or not kinds:
+        what = f"{unknown[0]!r} is no kind of data type" if unknown else "no kind of data type is given"
+        raise impossible("dtypes", what, f"use letters of {KINDS!r}")
+    order = sorted((np.dtype(name) for name in DTYPES), key=lambda d: ("fibuc".index(d.kind), d != _usual(d), d.num))
+    return st.sampled_from([dtype for dtype in order if dtype.kind in kinds])
+
+
+def _usual(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype({"f": "float64", "c": "complex128", "i": "int64", "u": "uint8", "b": "bool"}[dtype.kind])
+
+
+@st.composite
+def indices(draw: st.DrawFn, shape: Shape, *, advanced: bool = True, new_axes: bool = True) -> tuple[Any, ...]:
+    """Tuples that index an array of this shape: numbers, slices, ``...``, None and integer arrays.
+
+    Parameters
+    ----------
+    shape
+        Of the array.
+    advanced
+        Whether to give integer arrays, which broadcast with each other.
+    new_axes
+        Whether to give None.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(indices((3,)), lambda index: len(index) == 1)
+    (0,)
+    """
+    taken = draw(st.integers(0, len(shape)))
+    length = draw(st.sampled_from([1, 2, 3]))
+    items: list[Any] = []
+    for n in shape[:taken]:
+        if new_axes and draw(st.integers(0, 9)) == 9:
+            items.append(None)
+        options = [slices(n)] if n == 0 else [st.integers(-n, n - 1), slices(n)]
+        if advanced and n:
+            numbers = st.integers(-n, n - 1)
+            options.append(st.lists(numbers, min_size=length, max_size=length).map(lambda v: np.array(v, np.int64)))
+        items.append(draw(st.one_of(options)))
+    if taken < len(shape) and draw(st.booleans()):
+        items.append(...)
+    return tuple(items)
+
+
+def slices(size: int) -> st.SearchStrategy[slice]:
+    """Slices of an axis of this length, with steps of either sign."""
+    end = st.none() | st.integers(-size - 1, size + 1)
+    return st.builds(slice, end, end, st.none() | st.sampled_from([1, 2, -1, -2, 3]))

@@ -1,0 +1,75 @@
+"""``python -m tests.mutants``: plant mistakes one at a time, and say which are found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from tests.mutants.table import markdown
+from tests.mutants.targets import Mutant, mutants
+from tests.mutants.trial import Outcome, sampled, tried
+
+
+def main() -> int:
+    """The number of mutants that survived without a reason, at most 1."""
+    options = _options()
+    every = mutants()
+    known = _known(options.results, every)
+    count = len(every) if options.all else options.sample
+    chosen = [m for m in sampled(every, count, options.seed) if m not in known or known[m].found is None]
+    start = time.monotonic()
+    limit = None if options.minutes is None else 60 * options.minutes
+    for outcome in tried(chosen, options.jobs, limit, _tell):
+        known[outcome.mutant] = outcome
+    outcomes = [known[m] for m in every if m in known]
+    if options.results:
+        options.results.write_text(json.dumps([_record(o) for o in outcomes], indent=1), encoding="utf-8")
+    text, unexplained = markdown(outcomes, len(every))
+    if options.table:
+        options.table.write_text(text, encoding="utf-8")
+    survived = sum(o.found is None for o in outcomes)
+    print(f"{len(outcomes)} of {len(every)} mutants, {survived} survived, {len(unexplained)} of them unexplained, "
+          f"{time.monotonic() - start:.0f} s")  # fmt: skip
+    return int(bool(unexplained))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="try all of them")
+    parser.add_argument("--sample", type=int, default=40, metavar="N", help="try so many (40)")
+    parser.add_argument("--seed", type=int, default=0, help="decides which (0)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
+    parser.add_argument("--minutes", type=float, help="stop after so many")
+    parser.add_argument("--table", type=Path, help="write the table here")
+    parser.add_argument("--results", type=Path, help="keep results here; what was found before is not tried again")
+    return parser.parse_args()
+
+
+def _tell(outcome: Outcome) -> None:
+    said = f"found by {outcome.found}: {outcome.why}" if outcome.found else f"SURVIVED {outcome.mutant.key}"
+    print(f"{outcome.seconds:6.2f} s  {outcome.mutant.id}: {said}"[:200], flush=True)
+
+
+def _record(outcome: Outcome) -> dict[str, object]:
+    return {
+        "key": outcome.mutant.key, "found": outcome.found, "why": outcome.why, "seconds": outcome.seconds,
+    }  # fmt: skip
+
+
+def _known(path: Path | None, every: list[Mutant]) -> dict[Mutant, Outcome]:
+    if path is None or not path.is_file():
+        return {}
+    by_key = {m.key: m for m in every}
+    records = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        by_key[r["key"]]: Outcome(by_key[r["key"]], r["found"], r["why"], r["seconds"])
+        for r in records
+        if r["key"] in by_key
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Which sources are mutated, what a mutant is called, and which operations could show it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.mutants.operators import Edit, edits
+
+__all__ = ["ROOT", "TARGETS", "Mutant", "mutants"]
+
+ROOT = Path(__file__).parents[2]
+
+
+def every(scope: str) -> bool:
+    """All of it."""
+    return True
+
+
+def fast_forms(scope: str) -> bool:
+    """What kernels run: the nested-loop definitions are what it is compared with."""
+    return not scope.endswith("_reference") and scope not in {"conv_terms", "max_pool_choices"}
+
+
+def type_rules(scope: str) -> bool:
+    """What decides types: not axis maps, costs and spellings."""
+    return scope.rpartition(".")[2] not in {
+        "axes", "flops", "evaluate", "batch", "__init_subclass__", "labels", "factored", "_pair", "_flat", "_divides",
+        "reduction_axes", "small",
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """A source to mutate.
+
+    Attributes
+    ----------
+    kind
+        Decides which detectors run, and in which order.
+    path
+        Below the package.
+    wanted
+        The scopes that are mutated.
+    tests
+        Test files that see what properties of single operations do not.
+    """
+
+    kind: str
+    path: str
+    wanted: Callable[[str], bool] = every
+    tests: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What its mutants are called by."""
+        return self.path if self.path.count("/") == 1 else self.path.split("/", 1)[1]
+
+
+RULES = ("tests/autodiff/test_hard_points.py", "tests/autodiff/test_rules.py -k 'exponents or sinc or prod or composites'")
+ENGINE = ("tests/autodiff/test_engine.py", "tests/autodiff/test_hard_points.py", "tests/autodiff/test_custom.py",
+          "tests/autodiff/test_complex.py", "tests/autodiff/test_transforms.py")  # fmt: skip
+OPS = ("tests/ops", "tests/mutants/test_found.py", "tests/library/test_primitives.py")
+WINDOWS = ("tests/conv", "tests/mutants/test_found.py", "tests/library/test_primitives.py")
+KERNELS = ("tests/compiler/test_kernel.py", "tests/codegen/test_saved.py", "tests/codegen/test_golden.py")
+
+TARGETS = (
+    Target("rules", "autodiff/rules.py", tests=RULES),
+    Target("rules", "autodiff/structural.py", tests=RULES),
+    Target("rules", "autodiff/library.py", tests=("tests/library/test_functions.py",)),
+    Target("rules", "autodiff/windows.py", tests=WINDOWS),
+    Target("engine", "autodiff/engine.py", tests=ENGINE),
+    Target("types", "ops/elementwise.py", type_rules, OPS),
+    Target("types", "ops/reduction.py", type_rules, OPS),
+    Target("types", "ops/shape.py", type_rules, OPS),
+    Target("types", "ops/indexing.py", type_rules, OPS),
+    Target("types", "ops/linalg.py", type_rules, OPS),
+    Target("types", "ops/conv.py", type_rules, WINDOWS),
+    Target("types", "ops/pool.py", type_rules, WINDOWS),
+    Target("types", "ops/windows.py", type_rules, WINDOWS),
+    Target("types", "ops/segment.py", type_rules, OPS),
+    Target("numerics", "ops/numerics/conv.py", fast_forms, ("tests/numerics/test_conv.py", "tests/conv")),
+    Target("numerics", "ops/numerics/pool.py", fast_forms, ("tests/numerics/test_pool.py", "tests/conv")),
+    Target("numerics", "ops/numerics/adaptive_pool.py", fast_forms, ("tests/numerics/test_adaptive_pool.py", "tests/conv")),
+    Target("numerics", "ops/numerics/basic.py", tests=("tests/library/test_functions.py",)),
+    Target("numerics", "ops/numerics/segment.py", tests=("tests/numerics/test_segment.py",)),
+    Target("compiler", "passes/fold.py", tests=("tests/passes", *KERNELS)),
+    Target("compiler", "schedule/plan.py", tests=("tests/schedule", *KERNELS)),
+    Target("compiler", "codegen/emit.py", tests=KERNELS),
+    Target("compiler", "codegen/sizes.py", tests=KERNELS),
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A source with one mistake."""
+
+    id: str
+    key: str  # the same as long as the mistake is: it names no line
+    target: Target
+    edit: Edit
+
+    def source(self, root: Path = ROOT) -> str:
+        """The mutated source."""
+        return self.edit.applied((root / "tensorgraph" / self.target.path).read_text(encoding="utf-8"))
+
+    def ops(self) -> list[str]:
+        """Classes of operations whose behaviour may depend on the mutated scope, the nearest first."""
+        scope = self.edit.scope
+        row = re.fullmatch(r"RULES\[(?:\w+\.)?(\w+)\]", scope)
+        return [row[1]] if row else dependents(scope.split(".")[0])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 90 else f"{line[:60]} ... {line[-25:]}"
+
+
+def mutants(targets: Sequence[Target] = TARGETS, root: Path = ROOT) -> list[Mutant]:
+    """All mutants, in the order of the sources; an id names file, line and kind of mistake."""
+    made = []
+    for target in targets:
+        source = (root / "tensorgraph" / target.path).read_text(encoding="utf-8")
+        seen: Counter[str] = Counter()
+        for edit in edits(source, target.wanted):
+            stem = f"{target.name}:{edit.line}:{edit.operator}"
+            seen[stem] += 1
+            key = f"{target.name}: {edit.scope}: {_short(edit.before)} -> {_short(edit.after)}"
+            seen[key] += 1
+            made.append(Mutant(_numbered(stem, seen), _numbered(key, seen), target, edit))
+    return made
+
+
+def _numbered(name: str, seen: Counter[str]) -> str:
+    return name if seen[name] == 1 else f"{name}:{seen[name]}"
+
+
+# ---- who depends on what
+
+
+@cache
+def _mentions() -> dict[str, set[str]]:
+    """For each definition of the rules, the operations and their numerics: the names that it mentions."""
+    found: dict[str, set[str]] = {}
+    folders = ("autodiff", "ops", "ops/numerics")
+    for path in sorted(p for folder in folders for p in (ROOT / "tensorgraph" / folder).glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for name, part in _definitions(node):
+                found.setdefault(name, set()).update(_names(part))
+    return found
+
+
+def _definitions(node: ast.stmt) -> list[tuple[str, ast.AST]]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [(node.name, node)]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):
+        rows = zip(node.value.keys, node.value.values, strict=True)
+        return [(key.attr, value) for key, value in rows if isinstance(key, ast.Attribute)]
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return [(node.targets[0].id, node.value)]
+    return []
+
+
+def _names(part: ast.AST) -> set[str]:
+    return {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(part) if isinstance(n, (ast.Name, ast.Attribute))}
+
+
+@cache
+def dependents(name: str) -> list[str]:
+    """Definitions that reach a name, the nearest first; the name itself in front."""
+    mentions = _mentions()
+    order, position = [name], 0
+    while position < len(order):
+        order += sorted(d for d, names in mentions.items() if order[position] in names and d not in order)
+        position += 1
+    return order
