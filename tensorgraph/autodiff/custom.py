@@ -125,7 +125,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             again = [barrier] if len(sources) == 1 else [Result(barrier, i) for i in range(len(sources))]
             recomputed = substitute(outputs, dict(zip(sources, again, strict=True)))
             seeds = zip(recomputed, _filled(node, g), strict=True)
-            return pull_back([(y, part) for y, part in seeds if y.type.dtype.kind in "fc"], again)
+            return pull_back([(y, part) for y, part in seeds if y.type.dtype.kind in "fc"], again, independent=True)
 
         return _overridden(result, [*inputs, *outside], rule)
 

@@ -49,7 +49,9 @@ class Applied:
     y: Tensor | None  # None of an operation with several results
 
 
-def pull_back(seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node]) -> list[Tensor | None]:
+def pull_back(
+    seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node], *, independent: bool = False
+) -> list[Tensor | None]:
     """Cotangents of `wrt` for cotangents of other nodes.
 
     Parameters
@@ -58,6 +60,8 @@ def pull_back(seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node]) -> list
         Pairs of a node and its cotangent, of the same shape.
     wrt
         The nodes asked for.
+    independent
+        None of `wrt` depends on another, so that nothing below them needs to be looked at.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def pull_back(seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node]) -> list
     GradientError
         If a node on the way has no derivative rule.
     """
-    order = topological([node for node, _ in seeds])
+    order = topological([node for node, _ in seeds], stop=frozenset(wrt) if independent else frozenset())
     active = _active(order, wrt)
     found: dict[Node, list[Cotangent]] = {}
     for node, value in seeds:

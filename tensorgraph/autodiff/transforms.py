@@ -132,7 +132,7 @@ class _Traced:
 
     def pull(self, seeds: Sequence[tuple[Node, Tensor]]) -> list[Tensor]:
         """Cotangents of the arguments, zeros where nothing connects them."""
-        found = pull_back(seeds, [a.node for a in self.aliases])
+        found = pull_back(seeds, [a.node for a in self.aliases], independent=True)
         return [_or_zeros(d, x) for d, x in zip(found, self.aliases, strict=True)]
 
     def released(self, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -299,7 +299,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[T
     floating = [(y, u) for y, u in zip(outputs, duals, strict=True) if y.dtype.kind in "fc"]
     pulled = traced.pull([(y.node, u) for y, u in floating])
     seeds = [(p.node, _seed("jvp", p, t)) for p, t in zip(pulled, directions, strict=True)]
-    found = pull_back(seeds, [u.node for u in duals])
+    found = pull_back(seeds, [u.node for u in duals], independent=True)
     pushed = [_or_zeros(d, y) for d, y in zip(found, outputs, strict=True)]
     released = traced.released([*outputs, *pushed])
     return unflatten_tree(structure, released[: len(outputs)]), unflatten_tree(structure, released[len(outputs) :])

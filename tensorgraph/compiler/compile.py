@@ -12,7 +12,7 @@ from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.codegen.emit import emit
 from tensorgraph.codegen.kernel import Kernel, Stage
 from tensorgraph.errors import CompileError, InputError
-from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.graph import Graph, collect_effects, label_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import Tree, flatten_tree
@@ -84,7 +84,22 @@ def compile(
         raise located(CompileError(f"compile: name={name!r} is no name for a function"))
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
+    refuse_dropped(graph)
     return compile_graph(graph, name, structure, locations=locations, started=started)
+
+
+def refuse_dropped(graph: Graph) -> None:
+    """Refuse a derivative of layers whose state updates hang on a result that is not computed."""
+    written = {variable for variable, _ in graph.updates}
+    primals = [node.primal for node in graph.nodes if node.primal is not None]
+    for variable in collect_effects(primals):
+        if variable not in written:
+            raise located(
+                CompileError(
+                    f"compile: the update of {label_of(variable)} would be dropped: a layer in training mode records it on "
+                    "its result, and only the gradient is computed; add the loss to the outputs, or call eval() first"
+                )
+            )
 
 
 def compile_graph(

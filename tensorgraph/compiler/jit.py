@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.codegen.kernel import Kernel
-from tensorgraph.compiler.compile import compile_graph
+from tensorgraph.compiler.compile import compile_graph, refuse_dropped
 from tensorgraph.errors import TensorGraphError
 from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.graph import Graph
@@ -151,7 +151,9 @@ class _Cache:
         nodes = [asarray(y).node for y in outputs]
         if any(node.flags & TRACED for node in nodes):
             raise _Closed
-        return compile_graph(Graph(inputs, nodes), self._name, shape)
+        graph = Graph(inputs, nodes)
+        refuse_dropped(graph)
+        return compile_graph(graph, self._name, shape)
 
 
 def _kernel_name(f: Callable[..., Any]) -> str:

@@ -17,7 +17,7 @@ from tensorgraph.ir.verify import verify
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["Builder", "Graph", "collect_effects"]
+__all__ = ["Builder", "Graph", "collect_effects", "label_of"]
 
 
 class Builder:
@@ -76,11 +76,12 @@ def collect_effects(roots: Iterable[Node]) -> dict[Node, Node]:
             if known is value:
                 waiting.append(value)
             else:
-                raise located(CompileError(f"{_label(variable)} is written twice in one graph, with different values"))
+                raise located(CompileError(f"{label_of(variable)} is written twice in one graph, with different values"))
     return found
 
 
-def _label(variable: Node) -> str:
+def label_of(variable: Node) -> str:
+    """``parameter 'w'``."""
     return f"parameter {variable.op.label!r}" if isinstance(variable.op, Variable) else variable.op.name
 
 
@@ -134,7 +135,7 @@ class Graph:
         for variable, value in collect_effects([*outputs, *following.values()]).items():
             if following.setdefault(variable, value) is not value:
                 raise located(
-                    CompileError(f"{_label(variable)} is written by a layer and by updates=, with different values")
+                    CompileError(f"{label_of(variable)} is written by a layer and by updates=, with different values")
                 )
         new = Builder().rebuild([*inputs, *outputs, *following, *following.values()])
         set_ = object.__setattr__
@@ -262,9 +263,9 @@ def _distinct(updates: Iterable[Effect]) -> dict[Node, Node]:
         if not isinstance(variable.op, Variable):
             raise located(InputError(f"updates: {variable.op.name} has no storage to update; use a Parameter"))
         if variable in found:
-            raise located(InputError(f"updates: {_label(variable)} is given twice"))
+            raise located(InputError(f"updates: {label_of(variable)} is given twice"))
         if variable.type != value.type:
-            message = f"updates: {_label(variable)} is {variable.type} and its next value is {value.type}"
+            message = f"updates: {label_of(variable)} is {variable.type} and its next value is {value.type}"
             raise located(InputError(f"{message}; cast or reshape the value"))
         found[variable] = value
     return found

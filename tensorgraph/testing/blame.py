@@ -56,7 +56,7 @@ def find_culprit(flat: Flat, points: Arrays, order: int) -> tuple[str, str] | No
     """
     subject = Graphed(flat, points)
     nodes = _path([y.node for y in subject.outputs], [a.node for a in subject.aliases])
-    return _first(nodes, 1, ("reverse",)) or _in_the_derivative(subject) or _first(nodes, order, MODES) or _own(nodes)
+    return _first(nodes, 1, ("reverse",)) or _in_the_derivative(subject) or _last(nodes, order)
 
 
 def _in_the_derivative(subject: Graphed) -> tuple[str, str] | None:
@@ -174,9 +174,10 @@ def _detail(error: GradientMismatch) -> str:
     return text.split("; condition")[0].replace("of the result times a random cotangent ", "")
 
 
-def _own(nodes: Sequence[Node]) -> tuple[str, str] | None:
-    """All else being right, an override whose rule cannot be differentiated again."""
+def _last(nodes: Sequence[Node], order: int) -> tuple[str, str] | None:
+    """To the full order; all else being right, an override whose rule cannot be differentiated again."""
+    found = _first(nodes, order, MODES)
     node = next((n for n in nodes if isinstance(n.op, Override)), None)
-    if node is None:
-        return None
+    if found is not None or node is None or order == 1:
+        return found
     return _name(node), f"{_sentence(node)}: its own derivative is wrong"

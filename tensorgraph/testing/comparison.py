@@ -84,6 +84,8 @@ class Comparison:
         See `check_gradients`.
     judge
         Finds the operation to blame; None where the comparison is itself part of finding it.
+    by_parts
+        At a kink, a function is right if all its operations are.
     """
 
     names: Sequence[str]
@@ -93,6 +95,7 @@ class Comparison:
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     most: int = MOST
     judge: Judge | None = None
+    by_parts: bool = False
     rows: list[CheckedGradient] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     kinks: dict[tuple[str, str], list[tuple[int, ...]]] = field(default_factory=dict)
@@ -219,13 +222,11 @@ class Comparison:
             self._note_kink(name, over, case, subject, "between the derivatives around it")
             return
         culprit = self.judge() if self.judge is not None else None
-        excused = (slope.kink or unsettled) and culprit is None
-        if excused and not np.isfinite(case.found) and self.judge is not None:
-            self._fail(case, over, subject, slope, None)
-        if excused and (slope.kink or self.judge is None):
+        if culprit is None and unsettled and (self.judge is None or np.isfinite(case.found)):
+            if self.judge is not None:
+                raise Unsettled(case.where)
+        elif culprit is None and slope.kink and self.by_parts:
             self._note_kink(name, over, case, subject, "judged by its operations, each of which is right by itself")
-        elif excused:
-            raise Unsettled(case.where)
         else:
             self._fail(case, over, subject, slope, culprit)
 

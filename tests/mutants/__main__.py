@@ -30,6 +30,8 @@ def main() -> int:
     text, unexplained = markdown(outcomes, len(every))
     if options.table:
         options.table.write_text(text, encoding="utf-8")
+    unsound = sorted({name for o in outcomes for name in o.unsound})
+    print(*[f"fails without any mistake, so it was left out: {name}" for name in unsound], sep="\n")
     survived = sum(o.found is None for o in outcomes)
     print(f"{len(outcomes)} of {len(every)} mutants, {survived} survived, {len(unexplained)} of them unexplained, "
           f"{time.monotonic() - start:.0f} s")  # fmt: skip

@@ -133,8 +133,8 @@ def tests(path: str) -> None:
     """A file of tests passes."""
     import pytest
 
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-m", "not peers and not slow and not benchmark"]
-    status = pytest.main([*options, *shlex.split(path)])
+    quiet = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    status = pytest.main([*quiet, "-m", "not peers and not slow and not benchmark", *shlex.split(path)])
     assert status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}, f"exit status {status}"
 
 

@@ -32,6 +32,7 @@ class Outcome:
     found: str | None
     why: str
     seconds: float
+    unsound: tuple[str, ...] = ()  # detectors that fail without the mistake, too
 
     @property
     def detector(self) -> str:
@@ -91,7 +92,7 @@ def _outcome(mutant: Mutant, root: Path, ask: Callable[[dict[str, Any]], dict[st
         "plan": [mutant.target.kind, mutant.ops(), mutant.target.tests],
     }
     answer = ask(request)
-    return Outcome(mutant, answer["found"], answer["why"], answer["seconds"])
+    return Outcome(mutant, answer["found"], answer["why"], answer["seconds"], tuple(answer["unsound"]))
 
 
 @contextmanager

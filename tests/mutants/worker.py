@@ -54,10 +54,12 @@ def _tried(request: dict[str, Any], sound: dict[str, bool]) -> dict[str, Any]:
         finally:
             _write(path, original)
         found = answer["found"]
-        if found is None or found in {"import", "time", "crash"}:
-            return answer
+        if found is None or found in {"time", "crash"}:
+            return {**answer, "unsound": skipped}
         if found not in sound:
             sound[found] = _forked({**request, "only": found})["found"] is None
+        if found == "import" and not sound[found]:
+            raise SystemExit(f"without any mistake: {answer['why']}")
         if sound[found]:
             return {**answer, "unsound": skipped}
         skipped.append(found)
@@ -119,6 +121,7 @@ def _look(request: dict[str, Any], writing: int) -> None:
         from tests.mutants import detectors
 
         chosen = [request["only"]] if "only" in request else detectors.plan(*request["plan"])
+        chosen = [name for name in chosen if name != "import"]
         for detector in chosen:
             if detector not in request.get("skipped", ()):
                 os.write(writing, f"{detector}\n".encode())

@@ -41,7 +41,7 @@ def movement_recipes() -> list[Recipe]:
         Recipe("merge", (sh.Reshape,), matrix, lambda c, x: f.reshape(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))),
         Recipe("permute_dims", (sh.PermuteDims,), matrix, _permuted),
         Recipe("expand_dims", (sh.ExpandDims,), some, lambda c, x: f.expand_dims(x, c.integer(0, x.ndim))),
-        Recipe("squeeze", (sh.Squeeze,), _has_one, lambda c, x: f.squeeze(x, [*x.shape].index(1))),
+        Recipe("squeeze", (sh.Squeeze,), _has_one, lambda c, x: f.squeeze(x, next(i for i in range(x.ndim) if isinstance(x.shape[i], int) and x.shape[i] == 1))),
         Recipe("broadcast_to", (sh.BroadcastTo,), some, lambda c, x: f.broadcast_to(x, (c.pick([2, 1, 3]), *x.shape))),
         Recipe("concat", (sh.Concat,), one, _concat),
         Recipe("stack", (sh.Concat, sh.ExpandDims), some, lambda c, x: f.stack([x, _alike(c, x)], axis=0)),
