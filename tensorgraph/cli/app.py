@@ -13,7 +13,9 @@ from tensorgraph.errors import TensorGraphError
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0]
+)
 train = typer.Typer(no_args_is_help=True, help="Train a network that comes with the library.")
 app.add_typer(train, name="train")
 
@@ -25,7 +27,9 @@ def _commands() -> None:
 
 @train.command("digits")
 def train_digits(
-    data_dir: Annotated[Path | None, typer.Option(help="Folder with the four full MNIST files, instead of the subset.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder with the four full MNIST files, instead of the subset.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the first weights and the order of the images.", min=0)] = 0,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 30,
     out: Annotated[Path, typer.Option(help="Folder for the files it writes.")] = Path(),

@@ -27,7 +27,12 @@ def train(data_dir: Path | None, seed: int, epochs: int, out: Path) -> None:
     untrained = DigitNetwork(seed, training_steps(data, epochs))
     console.print(f"784-16-16-10 sigmoid network: {untrained.parameters:,} weights and biases")
     last = Epoch(0, float("nan"), 0.0)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("training", total=epochs)
 

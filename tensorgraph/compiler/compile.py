@@ -94,12 +94,9 @@ def refuse_dropped(graph: Graph) -> None:
     primals = [node.primal for node in graph.nodes if node.primal is not None]
     for variable in collect_effects(primals):
         if variable not in written:
-            raise located(
-                CompileError(
-                    f"compile: the update of {label_of(variable)} would be dropped: a layer in training mode records it on "
-                    "its result, and only the gradient is computed; add the loss to the outputs, or call eval() first"
-                )
-            )
+            lost = f"compile: the update of {label_of(variable)} would be dropped"
+            why = "a layer in training mode records it on its result, and only the gradient is computed"
+            raise located(CompileError(f"{lost}: {why}; add the loss to the outputs, or call eval() first"))
 
 
 def compile_graph(

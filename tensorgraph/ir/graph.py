@@ -76,7 +76,9 @@ def collect_effects(roots: Iterable[Node]) -> dict[Node, Node]:
             if known is value:
                 waiting.append(value)
             else:
-                raise located(CompileError(f"{label_of(variable)} is written twice in one graph, with different values"))
+                raise located(
+                    CompileError(f"{label_of(variable)} is written twice in one graph, with different values")
+                )
     return found
 
 

@@ -116,6 +116,15 @@ class Constant(Leaf):
     def __repr__(self) -> str:
         return f"Constant({self.digest})" if self.large else f"Constant({self.value!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.value,)
+
+
+def _restored(value: Array) -> Constant:
+    """A pickled or copied array forgets that it is read-only."""
+    value.flags.writeable = False
+    return Constant(value)
+
 
 def constant(value: Any, dtype: np.dtype[Any] | None = None) -> Node:
     """A node for a known value, which is copied."""

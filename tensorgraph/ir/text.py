@@ -321,7 +321,8 @@ def _signature(tree: ast.expr) -> str:
     """What tells most spellings apart: the function called, else the kind of expression."""
     if isinstance(tree, ast.Call) and isinstance(tree.func, (ast.Attribute, ast.Name)):
         base = tree.func.value if isinstance(tree.func, ast.Attribute) else tree.func
-        method = isinstance(base, ast.Name) and isinstance(tree.func, ast.Attribute) and base.id != "np"
+        of_operand = isinstance(base, (ast.Call, ast.Subscript)) or (isinstance(base, ast.Name) and base.id != "np")
+        method = isinstance(tree.func, ast.Attribute) and of_operand
         return f".{tree.func.attr}" if method and isinstance(tree.func, ast.Attribute) else ast.unparse(tree.func)
     return type(tree).__name__
 

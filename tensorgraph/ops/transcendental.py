@@ -227,3 +227,8 @@ class Sinc(_Floating):
     numpy = "sinc_derivative({0}, {order})"
     helpers = (sinc_derivative,)
     domain = Domain(kinds="biuf", analytic=False)
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """That of ``np.sinc``: of integers, however small, float64."""
+        found = super().dtype(*dtypes)
+        return found if dtypes[0].kind == "f" else np.dtype(np.float64)

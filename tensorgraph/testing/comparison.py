@@ -30,6 +30,7 @@ __all__ = ["MODES", "Comparison", "GradientMismatch", "Unsettled"]
 MODES = ("reverse", "forward")
 MOST = 64  # elements of one argument whose derivative is computed one by one
 UNSETTLED = 1e-2  # a numeric derivative whose relative error exceeds this decides nothing
+NOTHING = 1e-30  # an error that is none, whatever the size of the values
 ROUNDING = 64  # units of rounding between the two directions
 AROUND = 24  # points around a kink at which derivatives are taken
 BESIDE = 2.0**-16  # how far these are, relative to the arguments
@@ -166,8 +167,7 @@ class Comparison:
             largest = max([float(abs(c.slope.value)) for c in cases], default=0.0)
             rounding = subject.rounding * max(largest, terms)
             size = float(np.max(np.abs(y), initial=0.0))
-            name = f"result {k}" if len(tangents) > 1 else "the result"
-            self._compared(name, ("forward", *over), subject, cases, (largest, rounding, size))
+            self._compared(f"result {k}", ("forward", *over), subject, cases, (largest, rounding, size))
 
     def _duality(
         self, subject: Subject, reverse: tuple[Arrays, Arrays], forward: tuple[Arrays, Arrays], over: tuple[str, ...]
@@ -193,12 +193,12 @@ class Comparison:
         for case in cases:
             error = _distance(case.found, case.slope)
             allowed = self.atol + self.rtol * largest + 8 * float(case.slope.error) + rounding
-            unsettled = not float(case.slope.error) <= UNSETTLED * max(sizes)
+            unsettled = not float(case.slope.error) <= UNSETTLED * max(sizes) + NOTHING
             if unsettled or not error <= allowed:
                 self._judged(case, over, subject, sizes, unsettled)
             else:
-                worst = max(worst, error / largest if largest else 0.0)
-                if case.slope.kink:
+                worst = max(worst, error / max(sizes) if max(sizes) else 0.0)
+                if case.slope.kink and (over[0] == "reverse" or "reverse" not in self.modes):
                     self._note_kink(name, over, case, subject, "judged from one side")
         methods = dict.fromkeys(case.slope.method for case in cases)
         self.rows.append(
@@ -214,7 +214,7 @@ class Comparison:
         largest, rounding, _ = sizes
         slope = _measured(case)
         allowed = self.atol + self.rtol * largest + rounding + 8 * float(slope.error)
-        unsettled = unsettled and not float(slope.error) <= UNSETTLED * max(sizes)
+        unsettled = unsettled and not float(slope.error) <= UNSETTLED * max(sizes) + NOTHING
         if not unsettled and _distance(case.found, slope) <= allowed + _shaken(case, subject):
             return
         name = case.where.split(", index")[0]

@@ -25,7 +25,7 @@ class CheckedGradient:
     elements
         How many numbers were compared.
     worst
-        The largest error, relative to the largest derivative with respect to the same argument.
+        The largest error, relative to the largest derivative or value.
     """
 
     argument: str

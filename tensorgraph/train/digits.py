@@ -109,7 +109,9 @@ class DigitNetwork:
             If the file is missing or holds other weights.
         """
         if not Path(path).is_file():
-            raise DataError(f"there are no weights at {path}: run 'tensorgraph train digits', or name them with --weights")
+            raise DataError(
+                f"there are no weights at {path}: run 'tensorgraph train digits', or name them with --weights"
+            )
         network = DigitNetwork()
         network.model.load(path)
         return network

@@ -65,7 +65,9 @@ def _clusters(graph: Graph, names: dict[Node, str], number: dict[Node, str]) -> 
     for i, (scope, nodes) in enumerate(by_scope.items()):
         indent = "    " if scope else "  "
         drawn = [f"{indent}{number[n]} [{_style(graph, n)}, label={_label(n, names)}];" for n in nodes]
-        lines += [f'  subgraph "cluster_{i}" {{ label={_quoted(scope)}; color="#999999";', *drawn, "  }"] if scope else drawn
+        lines += (
+            [f'  subgraph "cluster_{i}" {{ label={_quoted(scope)}; color="#999999";', *drawn, "  }"] if scope else drawn
+        )
     return lines
 
 
@@ -109,7 +111,8 @@ def _edges(graph: Graph, number: dict[Node, str]) -> Iterator[str]:
             else:
                 yield f"{number[origin]} -> {number[node]};"
     for variable, value in graph.updates:
-        yield f'{number[value]} -> {number[variable]} [constraint=false, style=dashed, color="#D55E00", label="update"];'
+        style = 'constraint=false, style=dashed, color="#D55E00", label="update"'
+        yield f"{number[value]} -> {number[variable]} [{style}];"
 
 
 def render_svg(dot: str, timeout: float = 30.0) -> bytes | None:

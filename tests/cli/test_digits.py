@@ -95,7 +95,10 @@ def test_missing_weights_say_what_to_run(monkeypatch, capsys, tmp_path) -> None:
     weights = tmp_path / "none.npz"
     code, _, err = run(monkeypatch, capsys, "predict", str(tmp_path / "digit.png"), "--weights", str(weights))
     assert code == 1
-    assert err == f"error: there are no weights at {weights}: run 'tensorgraph train digits', or name them with --weights\n"
+    assert (
+        err
+        == f"error: there are no weights at {weights}: run 'tensorgraph train digits', or name them with --weights\n"
+    )
 
 
 def test_a_corrupted_data_file_is_named_with_its_checksum(monkeypatch, capsys, tmp_path) -> None:
@@ -107,9 +110,12 @@ def test_a_corrupted_data_file_is_named_with_its_checksum(monkeypatch, capsys, t
         (tmp_path / f"{name}-ubyte").write_bytes(bytes([0, 0, 8, 1]) + count.to_bytes(4, "big") + bytes(count))
     images = bytes([0, 0, 8, 3]) + b"".join(int(n).to_bytes(4, "big") for n in (10000, 28, 28))
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(images + bytes(10000 * 784))
-    code, _, err = run(monkeypatch, capsys, "train", "digits", "--data-dir", str(tmp_path), "--out", str(tmp_path / "o"))
+    code, _, err = run(
+        monkeypatch, capsys, "train", "digits", "--data-dir", str(tmp_path), "--out", str(tmp_path / "o")
+    )
     assert code == 1
-    assert err.startswith("error: ") and err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
     assert str(tmp_path / "train-images-idx3-ubyte.gz") in err
     assert "6bbc9ace898e44ae57da46a324031adb" in err
     assert not (tmp_path / "o").exists()

@@ -7,7 +7,6 @@ Gives float32[].
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,8 @@ def held(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) 
 
 def load_state(path: Any, wanted: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:
     """Read a state; ValueError if the file is none, or is of another program."""
+    import zipfile  # slow to import, and needed only here
+
     if not zipfile.is_zipfile(path):
         Path(path).stat()  # where there is no file, say so
         raise ValueError(f"{path} is no npz file")

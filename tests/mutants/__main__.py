@@ -22,7 +22,7 @@ def main() -> int:
     chosen = [m for m in sampled(every, count, options.seed) if m not in known or known[m].found is None]
     start = time.monotonic()
     limit = None if options.minutes is None else 60 * options.minutes
-    for outcome in tried(chosen, options.jobs, limit, _tell):
+    for outcome in tried(chosen, options.jobs, limit, _tell, tests=not options.properties):
         known[outcome.mutant] = outcome
     outcomes = [known[m] for m in every if m in known]
     if options.results:
@@ -45,6 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="decides which (0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument("--minutes", type=float, help="stop after so many")
+    parser.add_argument("--properties", action="store_true", help="leave the tests of the floor out")
     parser.add_argument("--table", type=Path, help="write the table here")
     parser.add_argument("--results", type=Path, help="keep results here; what was found before is not tried again")
     return parser.parse_args()

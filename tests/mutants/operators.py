@@ -91,7 +91,7 @@ def axis(node: ast.expr) -> Iterator[ast.expr]:
             value = ast.Constant(0)
         elif keyword.arg == "axis" and _number(keyword.value):
             value = ast.Constant(keyword.value.value + 1)  # type: ignore[attr-defined]
-        elif isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool):
+        elif keyword.arg == "keepdims" and isinstance(keyword.value, ast.Constant):
             value = ast.Constant(not keyword.value.value)
         if value is not None:
             keywords = [*node.keywords]

@@ -52,8 +52,10 @@ def tried(
     jobs: int = 1,
     seconds: float | None = None,
     tell: Callable[[Outcome], None] = lambda outcome: None,
+    *,
+    tests: bool = True,
 ) -> list[Outcome]:
-    """Try mutants, in their order, until all are done or the time is over."""
+    """Try mutants, in their order, until all are done or the time is over; `tests` of the floor after the properties."""
     end = float("inf") if seconds is None else time.monotonic() + seconds
     waiting, lock = list(reversed(mutants)), threading.Lock()
     outcomes: list[Outcome] = []
@@ -67,7 +69,7 @@ def tried(
                         if not waiting or time.monotonic() > end or faults:
                             return
                         mutant = waiting.pop()
-                    outcome = _outcome(mutant, root, ask)
+                    outcome = _outcome(mutant, root, ask, tests)
                     with lock:
                         outcomes.append(outcome)
                         tell(outcome)
@@ -84,12 +86,12 @@ def tried(
     return sorted(outcomes, key=lambda outcome: mutants.index(outcome.mutant))
 
 
-def _outcome(mutant: Mutant, root: Path, ask: Callable[[dict[str, Any]], dict[str, Any]]) -> Outcome:
+def _outcome(mutant: Mutant, root: Path, ask: Callable[[dict[str, Any]], dict[str, Any]], tests: bool) -> Outcome:
     request = {
         "id": mutant.id,
         "path": str(root / "tensorgraph" / mutant.target.path),
         "source": mutant.source(root),
-        "plan": [mutant.target.kind, mutant.ops(), mutant.target.tests],
+        "plan": [mutant.target.kind, mutant.ops(), mutant.target.tests if tests else ()],
     }
     answer = ask(request)
     return Outcome(mutant, answer["found"], answer["why"], answer["seconds"], tuple(answer["unsound"]))

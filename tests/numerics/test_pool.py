@@ -86,7 +86,9 @@ def test_fast_avg_pool_is_the_definition(case: Case, count_include_pad: bool) ->
     np.testing.assert_allclose(actual, avg_pool_reference(x, *attributes, count_include_pad), **tolerance)
     actual = avg_pool_grad(g, x.shape[2:], *attributes, count_include_pad)
     assert actual.dtype == x.dtype
-    np.testing.assert_allclose(actual, avg_pool_grad_reference(g, x.shape[2:], *attributes, count_include_pad), **tolerance)
+    np.testing.assert_allclose(
+        actual, avg_pool_grad_reference(g, x.shape[2:], *attributes, count_include_pad), **tolerance
+    )
 
 
 @given(cases(dtypes=("float64",)), st.booleans())

@@ -46,4 +46,7 @@ def test_missing_weights_are_named(tmp_path) -> None:
     path = tmp_path / "none.npz"
     with pytest.raises(DataError) as caught:
         DigitNetwork.load(path)
-    assert str(caught.value) == f"there are no weights at {path}: run 'tensorgraph train digits', or name them with --weights"
+    assert (
+        str(caught.value)
+        == f"there are no weights at {path}: run 'tensorgraph train digits', or name them with --weights"
+    )

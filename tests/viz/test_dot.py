@@ -75,5 +75,3 @@ def test_a_dot_that_hangs_is_stopped(monkeypatch, tmp_path) -> None:
     with pytest.raises(CompileError) as caught:
         render_svg("digraph {}", timeout=0.5)
     assert str(caught.value) == "dot took longer than 0.5 s: draw fewer nodes"
-
-

@@ -1,0 +1,180 @@
+"""Random models, and sequences of training steps for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+import tensorgraph.nn as nn
+import tensorgraph.optim as optim
+from tensorgraph.array import functions as f
+from tensorgraph.array.leaves import placeholder
+from tensorgraph.codegen.kernel import Kernel
+from tensorgraph.compiler.compile import compile
+from tensorgraph.ir.types import Array
+from tensorgraph.testing.reproduce import array_code
+from tensorgraph.testing.strategies.arrays import tensors
+from tensorgraph.testing.strategies.shapes import impossible
+
+__all__ = ["DrawnModel", "Training", "modules", "training_steps"]
+
+ACTIVATIONS = ("nn.Tanh()", "nn.Sigmoid()", "nn.ReLU()", "nn.GELU()", "nn.Softplus()", "nn.LeakyReLU()")
+SMOOTH = ("nn.Tanh()", "nn.Sigmoid()", "nn.Softplus()", "nn.SiLU()")
+OPTIMIZERS = (
+    "optim.SGD(0.1)", "optim.SGD(0.05, momentum=0.9)", "optim.Adam(0.01)", "optim.AdamW(0.01)", "optim.RMSprop(0.01)",
+    "optim.Adagrad(0.1)",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DrawnModel:
+    """A model, and the shape it takes; prints as the code that makes it.
+
+    Attributes
+    ----------
+    layers
+        The layers as Python.
+    shape
+        Of the input; the first axis is the batch.
+    """
+
+    layers: tuple[str, ...]
+    shape: tuple[Any, ...]
+
+    def module(self) -> nn.Sequential:
+        """The model, always with the same first weights."""
+        return nn.Sequential(*[eval(layer, {"nn": nn}) for layer in self.layers])
+
+    def __repr__(self) -> str:
+        return f"nn.Sequential({', '.join(self.layers)})  # of {list(self.shape)}"
+
+
+def modules(
+    *, layers: int = 3, width: int = 4, images: bool | None = None, smooth: bool = False
+) -> st.SearchStrategy[DrawnModel]:
+    """Models of a few layers: dense ones, convolutions and pools, normalization, activations.
+
+    Parameters
+    ----------
+    layers
+        Most blocks, each of a layer with weights and perhaps an activation.
+    width
+        Most features or channels.
+    images
+        Whether inputs are images; both by default.
+    smooth
+        Whether there are to be no kinks.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> found = find(modules(images=False), lambda m: len(m.layers) > 1)
+    >>> found
+    nn.Sequential(nn.Linear(1, 1, rng=0), nn.Tanh())  # of ['batch', 1]
+    """
+    for name, least in (("layers", layers), ("width", width)):
+        if least < 1:
+            raise impossible("modules", f"{name}={least}", "a model has at least one")
+    return _modules(layers, width, images, smooth)
+
+
+@st.composite
+def _modules(draw: st.DrawFn, most: int, width: int, images: bool | None, smooth: bool) -> DrawnModel:
+    spatial = draw(st.booleans()) if images is None else images
+    features = draw(st.integers(1, width))
+    shape = ("batch", features, 6, 6) if spatial else ("batch", features)
+    found: list[str] = []
+    for i in range(draw(st.integers(1, most))):
+        wider = draw(st.integers(1, width))
+        if spatial:
+            found.append(f"nn.Conv2d({features}, {wider}, 3, padding=1, rng={i})")
+            found += draw(st.sampled_from([[], [f"nn.BatchNorm2d({wider})"], ["nn.AvgPool2d(2, stride=1)"]]))
+        else:
+            found.append(f"nn.Linear({features}, {wider}, rng={i})")
+            found += draw(st.sampled_from([[], [f"nn.LayerNorm({wider})"]])) if wider > 1 else []
+        features = wider
+        found += draw(st.sampled_from([[], *([a] for a in (SMOOTH if smooth else ACTIVATIONS))]))
+    if spatial:
+        found += ["nn.GlobalAvgPool()", f"nn.Linear({features}, 2, rng=9)"]
+    return DrawnModel(tuple(found), shape)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model, an optimizer, and the batches it meets; prints as code.
+
+    Attributes
+    ----------
+    model
+        What is trained: to give back the mean of its input.
+    optimizer
+        As Python.
+    batches
+        Inputs, one per step; their sizes may differ.
+    """
+
+    model: DrawnModel
+    optimizer: str
+    batches: Sequence[Array]
+
+    def compiled(self) -> tuple[Kernel, nn.Sequential]:
+        """The training step, which gives the loss, and the model whose parameters it updates."""
+        module = self.model.module()
+        x = placeholder(self.model.shape, "float32", name="x")
+        target = f.mean(x, axis=tuple(range(1, x.ndim)), keepdims=False)
+        loss = f.mean((f.mean(module(x), axis=-1) - target) ** 2)
+        optimizer = eval(self.optimizer, {"optim": optim})
+        return compile([x], loss, updates=optimizer.updates(loss, module.parameters())), module
+
+    def losses(self) -> list[float]:
+        """The loss of every step."""
+        step, _ = self.compiled()
+        return [float(step(batch)) for batch in self.batches]
+
+    def __repr__(self) -> str:
+        batches = ", ".join(map(array_code, self.batches))
+        return f"model = {self.model!r}\noptimizer = {self.optimizer}\nbatches = [{batches}]"
+
+
+def training_steps(
+    steps: int = 4, *, batch: int = 3, models: st.SearchStrategy[DrawnModel] | None = None
+) -> st.SearchStrategy[Training]:
+    """Models with an optimizer and batches of inputs, whose sizes differ.
+
+    Parameters
+    ----------
+    steps
+        Most steps.
+    batch
+        Most examples in a batch.
+    models
+        As `modules` gives.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> found = find(training_steps(), lambda t: len(t.batches) == 2)
+    >>> found
+    model = nn.Sequential(nn.Linear(1, 1, rng=0))  # of ['batch', 1]
+    optimizer = optim.SGD(0.1)
+    batches = [np.array([[0.0]], np.float32), np.array([[0.0]], np.float32)]
+    >>> len(found.losses())
+    2
+    """
+    if steps < 1 or batch < 1:
+        raise impossible("training_steps", f"steps={steps}, batch={batch}", "there is at least one of each")
+    return _training(steps, batch, modules() if models is None else models)
+
+
+@st.composite
+def _training(draw: st.DrawFn, steps: int, batch: int, models: st.SearchStrategy[DrawnModel]) -> Training:
+    model = draw(models)
+    batches = []
+    for _ in range(draw(st.integers(1, steps))):
+        shape = (draw(st.integers(1, batch)), *model.shape[1:])
+        batches.append(draw(tensors(np.float32, shape, layouts="contiguous", low=-2, high=2)))
+    return Training(model, draw(st.sampled_from(OPTIMIZERS)), batches)
