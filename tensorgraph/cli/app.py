@@ -47,6 +47,35 @@ def predict(
     digits.predict(image, weights)
 
 
+@app.command()
+def check(
+    target: Annotated[str, typer.Argument(help="PATH.py:NAME or MODULE:NAME of a function or a Module.")],
+    types: Annotated[
+        list[str] | None, typer.Option("--input", help="Type of an argument, such as 'float64[n, 3]'; once for each.")
+    ] = None,
+    order: Annotated[int, typer.Option(help="Of the highest derivative.", min=1)] = 2,
+    examples: Annotated[int, typer.Option(help="At how many drawn points.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="Of the points.", min=0)] = 0,
+) -> None:
+    """Check the gradients of a function or a Module at drawn inputs."""
+    from tensorgraph.cli import testing  # Hypothesis is slow to import
+
+    testing.check(target, types or [], order, examples, seed)
+
+
+@app.command()
+def fuzz(
+    minutes: Annotated[float, typer.Option(help="How long.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the first graphs.", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for programs that show what was found.")] = Path("fuzz"),
+) -> None:
+    """Send random graphs through every stage of the compiler; exit with 1 if a stage is wrong."""
+    from tensorgraph.cli import testing
+
+    if not testing.fuzz(minutes, seed, out):
+        sys.exit(1)
+
+
 def main() -> None:
     """Run the command line; exit with 1 and one line on a failure."""
     try:

@@ -23,7 +23,9 @@ def check(target: str, types: Sequence[str], order: int, examples: int, seed: in
     """Check the gradients of a function or a Module, and print a report."""
     found = load_target(target)
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    console.print(str(check_target(found, target.rpartition(":")[2], types, order=order, examples=examples, number=seed)))
+    console.print(
+        str(check_target(found, target.rpartition(":")[2], types, order=order, examples=examples, number=seed))
+    )
 
 
 def fuzz(minutes: float, seed: int, out: Path) -> bool:
@@ -63,12 +65,13 @@ def load_target(target: str) -> Any:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"_checked_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))  # it may import its neighbours
-    sys.modules[path.stem] = module
+    sys.modules[name] = module  # dataclasses look it up
     try:
         spec.loader.exec_module(module)
     except TensorGraphError:

@@ -73,7 +73,12 @@ def spell(node: Node, names: Mapping[Node, str], out: str | None = None) -> str:
 def operand_texts(node: Node, names: Mapping[Node, str]) -> list[str]:
     """Operands by name; scalar constants in place, bare where NumPy's weak promotion gives their dtype."""
     dtype = next((i.type.dtype for i in node.inputs if len(i.types) == 1 and not is_literal(i)), None)
-    return [literal(i, dtype) if is_literal(i) else names.get(i, "") for i in node.inputs]
+    tuples = [a for a in node.op.attributes().values() if isinstance(a, tuple)]
+    placed = {item.position for items in tuples for item in items if isinstance(item, Operand)}
+    return [  # in brackets a bare number would be an attribute
+        literal(source, None if i in placed else dtype) if is_literal(source) else names.get(source, "")
+        for i, source in enumerate(node.inputs)
+    ]
 
 
 def literal(node: Node, dtype: np.dtype[Any] | None) -> str:
@@ -358,6 +363,9 @@ def _attribute(tree: ast.expr | None, nodes: Mapping[str, Node], indexed: list[a
             return value
         case ast.Name(id=name) if name in nodes and indexed is not None:
             indexed.append(tree)
+            return Operand(len(indexed) - 1)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="np"))) if indexed is not None:
+            indexed.append(tree)  # a scalar constant as an index
             return Operand(len(indexed) - 1)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_attribute(operand, nodes)

@@ -120,7 +120,9 @@ def _problem(
     names = [f"its operand {i}" for i in floating]
     comparison = Comparison(names, modes, most=MOST)
     try:
-        comparison.order(Graphed(_local(node, sources, floating, values), points), (), order)
+        subject = Graphed(_local(node, sources, floating, values), points)
+        if all(np.all(np.isfinite(y)) for y in subject.values):
+            comparison.order(subject, (), order)
     except GradientMismatch as error:
         return _name(node), f"{_sentence(node)}: {_detail(error)}"
     except (GradientError, TensorGraphError):

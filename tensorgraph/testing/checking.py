@@ -151,7 +151,9 @@ def _parameters(function: Callable[..., Any], name: str) -> list[tuple[str, insp
     try:
         found = inspect.signature(function).parameters.items()
     except (TypeError, ValueError):
-        raise located(InputError(f"check: {name} has no signature: wrap it in a function with named arguments")) from None
+        raise located(
+            InputError(f"check: {name} has no signature: wrap it in a function with named arguments")
+        ) from None
     return [(k, p) for k, p in found if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
 
 
@@ -172,7 +174,9 @@ def _drawn(kinds: dict[str, TensorType]) -> st.SearchStrategy[dict[str, Any]]:
     return argument_strategies(stand_in)
 
 
-def _fitting(call: Callable[[tuple[int, ...]], Any], name: str, more: Sequence[tuple[int, ...]] = ()) -> tuple[int, ...]:
+def _fitting(
+    call: Callable[[tuple[int, ...]], Any], name: str, more: Sequence[tuple[int, ...]] = ()
+) -> tuple[int, ...]:
     """The first shape that the function takes."""
     for shape in (*more, *GUESSES):
         try:
@@ -187,7 +191,9 @@ def _fitting(call: Callable[[tuple[int, ...]], Any], name: str, more: Sequence[t
 # ---- models
 
 
-def _of_module(module: Module, name: str, types: Sequence[TensorType]) -> tuple[Callable[..., Any], st.SearchStrategy[Any]]:
+def _of_module(
+    module: Module, name: str, types: Sequence[TensorType]
+) -> tuple[Callable[..., Any], st.SearchStrategy[Any]]:
     """The model as a function of its inputs and of its parameters."""
     kinds = list(types) or [_guessed(module, name)]
     module(*[placeholder(kind.shape, kind.dtype, name=f"x{i}") for i, kind in enumerate(kinds)])
@@ -195,8 +201,7 @@ def _of_module(module: Module, name: str, types: Sequence[TensorType]) -> tuple[
 
     def function(*values: Any) -> Any:
         inputs, weights = values[: len(kinds)], values[len(kinds) :]
-        fed = [x if x.dtype.kind in "fc" else x for x in map(asarray, inputs)]
-        leaves, structure = flatten_tree(module(*fed))
+        leaves, structure = flatten_tree(module(*map(asarray, inputs)))
         given_ = {p.node: asarray(w).node for p, w in zip(parameters.values(), weights, strict=True)}
         found = substitute([asarray(y).node.without_effects() for y in leaves], given_)
         return unflatten_tree(structure, [Tensor(node) for node in found])
@@ -214,7 +219,9 @@ def _inputs(kinds: dict[str, TensorType]) -> st.SearchStrategy[dict[str, Any]]:
 def _guessed(module: Module, name: str) -> TensorType:
     """The input's type from the first weights: features of a dense layer, channels of a convolution."""
     shapes = list(_input_shapes(module))
-    dtype = next((p.dtype for p in module.parameters() if p.dtype.kind == "f"), np.dtype(np.float64)) if shapes else None
+    dtype = (
+        next((p.dtype for p in module.parameters() if p.dtype.kind == "f"), np.dtype(np.float64)) if shapes else None
+    )
     kind = np.dtype(np.float64) if dtype is None else dtype
     shape = _fitting(lambda s: module(placeholder(s, kind, name="x")), name, shapes)
     return TensorType(np.dtype(kind), shape)

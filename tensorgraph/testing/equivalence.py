@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
 
 from tensorgraph.compiler.compile import compile_graph
 from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
-from tensorgraph.interpret.evaluate import evaluate_graph
+from tensorgraph.interpret.evaluate import evaluate, evaluate_graph
+from tensorgraph.ir.binding import bind_sizes
 from tensorgraph.ir.graph import Graph
-from tensorgraph.ir.node import Node, topological
-from tensorgraph.ir.op import Op
+from tensorgraph.ir.node import Node, Pick, topological
+from tensorgraph.ir.op import Op, resolve
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
@@ -24,7 +25,7 @@ from tensorgraph.testing.programs import Program, as_program, run_kernel
 from tensorgraph.testing.reproduce import array_code, code
 from tensorgraph.testing.strategies.graphs import feeds
 
-__all__ = ["Inequivalent", "assert_equivalent", "compiled_difference", "summed_otherwise"]
+__all__ = ["Inequivalent", "assert_equivalent", "compiled_difference", "differs_from_interpreter", "summed_otherwise"]
 
 EXAMPLES = 25
 LOOSE = 64  # units in the last place of the largest value, where the definition adds in another order
@@ -78,12 +79,6 @@ def assert_equivalent(
     >>> x = tg.placeholder(("n",), "float32", name="x")
     >>> assert_equivalent(tg.compile(x, tg.softmax(x)))
     >>> assert_equivalent(lambda x: tg.exp(tg.log(x)), lambda x: x, inputs=[np.array([0.5, 2.0])])
-    >>> assert_equivalent(tg.expm1, lambda x: np.exp(x) - 1, inputs=[np.array([1e-9])])
-    Traceback (most recent call last):
-    ...
-    tensorgraph.testing.equivalence.Inequivalent: assert_equivalent: expm1 and <lambda> differ: result 0 \
-at (0,): 1.0000000005000001e-09 is not 1.000000082740371e-09: 4e+08 units in the last place apart, allowed are 4
-    inputs: [np.array([1e-09], np.float64)]
     """
     if isinstance(inputs, st.SearchStrategy):
         drawn = inputs
@@ -113,7 +108,12 @@ def _search(drawn: st.SearchStrategy[Any], examples: int, check: Callable[[list[
     )  # fmt: skip
     @given(drawn)
     def run(arrays: Any) -> None:
-        check([np.asarray(a) for a in (arrays if isinstance(arrays, (list, tuple)) else [arrays])])
+        try:
+            check([np.asarray(a) for a in (arrays if isinstance(arrays, (list, tuple)) else [arrays])])
+        except TensorGraphError:
+            raise
+        except (ValueError, IndexError, OverflowError, ZeroDivisionError):
+            reject()  # neither side has a value there, such as the largest of nothing
 
     run()
 
@@ -153,8 +153,40 @@ def _difference(found: Sequence[Array], wanted: Sequence[Array], ulp: Ulp, atol:
 def compiled_difference(graph: Graph, arrays: Sequence[Array], ulp: Ulp = 0, atol: float = 0.0) -> str | None:
     """How the kernel of a graph differs from the interpreter."""
     kernel = compile_graph(graph, "kernel", list(range(len(graph.outputs))), locations=False)
+    return differs_from_interpreter(run_kernel(kernel, arrays), graph, arrays, ulp, atol)
+
+
+def differs_from_interpreter(
+    found: Sequence[Array], graph: Graph, arrays: Sequence[Array], ulp: Ulp = 0, atol: float = 0.0
+) -> str | None:
+    """How results differ from what the interpreter gives, by definition or else by NumPy's spelling."""
     wanted = [y for part in evaluate_graph(graph, arrays) for y in part]
-    return _difference(run_kernel(kernel, arrays), wanted, *loosened(graph, wanted, ulp, atol), True)
+    why = _difference(found, wanted, *loosened(graph, wanted, ulp, atol), True)
+    if why is None or not summed_otherwise(graph):
+        return why
+    # A last bit may decide a comparison further on, and zeros around an image meet infinities: neither is wrong.
+    other = _spelled(graph, arrays)
+    return why if _difference(found, other, *loosened(graph, other, ulp, atol), True) is not None else None
+
+
+def _spelled(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
+    """The results with every node computed as NumPy spells it."""
+    fed = dict(zip(graph.inputs, arrays, strict=True))
+    sizes = bind_sizes((str(node.op), node.type, array.shape) for node, array in fed.items())
+    values: dict[Node, Any] = {}
+    with np.errstate(all="ignore"):
+        for node in graph.nodes:
+            known = [values[source] for source in node.inputs]
+            if node in fed:
+                values[node] = np.asarray(fed[node], order="C")
+            elif isinstance(node.op, Pick):
+                values[node] = known[0][node.op.index]
+            elif node.op.leaf:
+                values[node] = evaluate([node])[0]
+            else:
+                op = resolve(node.op, sizes)
+                values[node] = Op.evaluate(op, *known) if op.helpers and op.numpy else op.evaluate(*known)
+    return [np.asarray(values[node]) for node in (*graph.outputs, *(v for _, v in graph.updates))]
 
 
 def summed_otherwise(graph: Graph) -> bool:
@@ -183,8 +215,7 @@ def _compare_compiled(
     if run is None:
         why = compiled_difference(graph, arrays, ulp, atol)
     else:
-        wanted = [y for part in evaluate_graph(graph, arrays) for y in part]
-        why = _difference(run(arrays), wanted, *loosened(graph, wanted, ulp, atol), True)
+        why = differs_from_interpreter(run(arrays), graph, arrays, ulp, atol)
     if why is None:
         return
     small, fed = minimise(graph, arrays, lambda g, a: compiled_difference(g, a, ulp, atol) is not None)
@@ -220,8 +251,8 @@ def _without_shared(
     """One output of each graph that differs, its inputs in common."""
 
     def differs(a: Graph, b: Graph) -> bool:
-        results = [[y for part in evaluate_graph(g, arrays) for y in part] for g in (a, b)]
-        return _difference(*results, ulp, atol, dtypes) is not None
+        one, other = ([y for part in evaluate_graph(g, arrays) for y in part] for g in (a, b))
+        return _difference(one, other, ulp, atol, dtypes) is not None
 
     if [n.type for n in first.inputs] != [n.type for n in second.inputs]:
         return first, second, arrays
@@ -235,7 +266,9 @@ def _without_shared(
 def _cut_shared(first: Graph, second: Graph, arrays: list[Array]) -> tuple[Graph, Graph, list[Array]]:
     """The inputs that neither output needs left away."""
     needed = set(topological(first.outputs)) | {
-        mine for mine, other in zip(first.inputs, second.inputs, strict=True) if other in set(topological(second.outputs))
+        mine
+        for mine, other in zip(first.inputs, second.inputs, strict=True)
+        if other in set(topological(second.outputs))
     }
     places = [i for i, node in enumerate(first.inputs) if node in needed]
 

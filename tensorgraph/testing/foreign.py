@@ -149,7 +149,6 @@ class Foreign:
     ) -> None:
         self.name, self.f, self.gradient, self.vjp = name, f, gradient, vjp
         self.library = _library(name)
-        self.notes: list[str] = []
         leaves, self.structure = flatten_tree(tuple(args))
         self.leaves = [self.library.numpy(leaf) for leaf in leaves]
         self.chosen = [i for i, leaf in enumerate(self.leaves) if leaf.dtype.kind in "fc"]
@@ -159,6 +158,11 @@ class Foreign:
         self.single = False
         if name == "numpy" and gradient is None and vjp is None:
             raise located(GradientError("check_gradients: a NumPy function needs its derivative: give gradient= or vjp="))
+
+    def notes(self, subject: Subject) -> list[str]:
+        """In which precision it was called, if not in double."""
+        kinds = " and ".join(dict.fromkeys(str(kind) for kind in self.given))
+        return [f"called with {kinds}: it takes no double precision"] if self.single else []
 
     def culprit(self, points: Arrays, order: int) -> None:
         """There is no graph in which to search."""

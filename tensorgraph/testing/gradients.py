@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ from tensorgraph.testing.blame import find_culprit
 from tensorgraph.testing.comparison import MODES, Comparison, GradientMismatch, Unsettled
 from tensorgraph.testing.determinism import called, check_finite, check_graph, check_repeats
 from tensorgraph.testing.foreign import LIBRARIES, Foreign, library_of
-from tensorgraph.testing.gradient_report import GradientReport
-from tensorgraph.testing.subject import SMALL, Arrays, Graphed, Subject
+from tensorgraph.testing.gradient_report import CheckedGradient, GradientReport
+from tensorgraph.testing.subject import SMALL, Arrays, Graphed, Subject, described
 
 __all__ = ["GradientMismatch", "check_gradients"]
 
@@ -113,33 +114,34 @@ def check_gradients(
             GradientError("check_gradients: no argument is floating-point: there is nothing to differentiate")
         )
     names = [name for i, name in enumerate(_paths(args)) if i in problem.chosen]
+    run = partial(_attempt, problem, names, order, tuple(modes), rtol or 0.0, atol or 0.0, seed)
     points, notes = problem.points, []
-    for move in range(MOVES + 1):
-        subject = problem.subject(points, names)
-        found: list[tuple[str, str] | None] = []
-
-        def judge(points: Arrays = points, found: list[Any] = found) -> tuple[str, str] | None:
-            if not found:
-                found.append(problem.culprit(points, order))
-            return found[0]
-
-        rng = np.random.default_rng(seed)
-        run = Comparison(names, tuple(modes), rtol or 0.0, atol or 0.0, rng, judge=judge, by_parts=problem.by_parts)
-        try:
-            run.order(subject, (), order)
-        except Unsettled as where:
-            if move == MOVES:
-                raise located(GradientError(_hopeless(str(where)))) from None
-            notes.append(f"{where}: no numeric derivative settles there: every argument was moved by up to {FAR:.2g}")
-            points = _moved(problem.points, move)
-        else:
-            return GradientReport(tuple(run.rows), (*dict.fromkeys(notes), *problem.notes, *run.all_notes()))
-    raise AssertionError("unreachable")
-
-
-def _hopeless(where: str) -> str:
+    with np.errstate(all="ignore"):
+        for move in range(MOVES):
+            try:
+                rows, found = run(points)
+            except Unsettled as where:
+                moved = f"no numeric derivative settles there: every argument was moved by up to {FAR:.2g} of itself"
+                notes.append(f"{where}: {moved}")
+                points = _moved(problem.points, move)
+            else:
+                return GradientReport(rows, (*dict.fromkeys(notes), *found))
     advice = "check it somewhere else, or scale its arguments so that they are of the order of 1"
-    return f"check_gradients: {where}: no numeric derivative settles, nor at {MOVES} points near: {advice}"
+    settles = "no numeric derivative settles, nor at points near"
+    raise located(GradientError(f"check_gradients: {notes[0].split(': no numeric')[0]}: {settles}: {advice}"))
+
+
+def _attempt(
+    problem: Any, names: Sequence[str], order: int, modes: tuple[str, ...], rtol: float, atol: float, seed: int,
+    points: Arrays,
+) -> tuple[tuple[CheckedGradient, ...], tuple[str, ...]]:  # fmt: skip
+    """One run of the check, at one point: its rows and notes."""
+    subject = problem.subject(points, names)
+    culprit = cache(lambda: problem.culprit(points, order))
+    rng = np.random.default_rng(seed)
+    run = Comparison(names, modes, rtol, atol, rng, judge=culprit, by_parts=problem.by_parts)
+    run.order(subject, (), order)
+    return tuple(run.rows), (*problem.notes(subject), *run.all_notes())
 
 
 def _check_options(order: int, modes: Sequence[str], library: str | None) -> None:
@@ -182,7 +184,6 @@ class _Tensors:
     by_parts = True
 
     def __init__(self, f: Callable[..., Any], args: Sequence[Any]) -> None:
-        self.notes: list[str] = []
         leaves, self.structure = flatten_tree(tuple(args))
         self.tensors = [asarray(leaf) for leaf in leaves]
         self.chosen = [i for i, t in enumerate(self.tensors) if t.dtype.kind in "fc"]
@@ -213,6 +214,11 @@ class _Tensors:
         check_finite(made.values, [y.node for y in made.outputs])
         check_graph(made, self.flat, lambda points: [asarray(p) for p in points])
         return made
+
+    def notes(self, subject: Graphed) -> list[str]:
+        """What was left out on purpose."""
+        held = dict.fromkeys(map(described, subject.program.held))
+        return [f"held constant, as the derivative holds it: {what}" for what in held]
 
     def culprit(self, points: Arrays, order: int) -> tuple[str, str] | None:
         """The operation to blame."""

@@ -21,6 +21,8 @@ from tensorgraph.ops.numerics.adaptive_pool import adaptive_max_pool_select
 
 __all__ = ["Branch", "branches"]
 
+NEAR = 2.0**-6
+
 Side: TypeAlias = "Callable[..., Array]"
 
 
@@ -79,8 +81,14 @@ def _branch(node: Node) -> Branch | None:
 def _beside(op: Op, x: Array) -> Array:
     """Below, at or above each kink."""
     if np.iscomplexobj(x):
-        return np.stack([x == kink for kink in op.domain.kinks])
+        return np.stack([_shell(np.abs(x - kink)) for kink in op.domain.kinks])
     return np.stack([np.sign(x - kink) for kink in op.domain.kinks])
+
+
+def _shell(distance: Array) -> Array:
+    """How near a point is to a singular one: a step that changes it by much is too long, near as it may be."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.ceil(np.log2(np.minimum(distance, NEAR)) / 2))
 
 
 def _order(op: Op, a: Array, b: Array) -> Array:
@@ -96,8 +104,12 @@ def _quotient(op: Op, a: Array, b: Array) -> Array:
 
 
 def _corner(op: Op, a: Array, b: Array) -> Array:
-    """Both zero; and on the branch cut of atan2, the side of it."""
-    return np.asarray((a == 0) & (b == 0)) + 2 * np.asarray(np.signbit(a) & (b < 0))
+    return _shell(np.maximum(np.abs(a), np.abs(b)))
+
+
+def _cut(op: Op, a: Array, b: Array) -> Array:
+    """The side of the branch cut."""
+    return _corner(op, a, b) + 2 * np.asarray(np.signbit(a) & (b < 0))
 
 
 def _extreme(op: Any, x: Array) -> Array:
@@ -137,7 +149,7 @@ def _adaptive(op: Any, *operands: Array) -> Array:
 
 
 _SIDES: Mapping[type[Op], Side] = {
-    e.Maximum: _order, e.Minimum: _order, e.Clip: _bounds, e.Remainder: _quotient, e.Hypot: _corner, t.Atan2: _corner,
+    e.Maximum: _order, e.Minimum: _order, e.Clip: _bounds, e.Remainder: _quotient, e.Hypot: _corner, t.Atan2: _cut,
     r.Max: _extreme, r.Min: _extreme, od.Sort: _ranks, sg.SegmentMax: _segment, sg.SegmentMin: _segment,
     pool.MaxPool: _chosen, pool.MaxPoolGrad: _chosen, pool.MaxPoolSelect: _chosen,
     pool.AdaptiveMaxPool: _adaptive, pool.AdaptiveMaxPoolGrad: _adaptive, pool.AdaptiveMaxPoolSelect: _adaptive,

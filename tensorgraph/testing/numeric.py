@@ -10,10 +10,11 @@ import numpy as np
 
 from tensorgraph.errors import TensorGraphError
 from tensorgraph.interpret.evaluate import evaluate
-from tensorgraph.ir.leaves import Placeholder
+from tensorgraph.ir.leaves import Constant, Placeholder
 from tensorgraph.ir.node import Node, Pick, substitute, topological
 from tensorgraph.ir.types import Array, TensorType
 from tensorgraph.ops.custom import Custom
+from tensorgraph.ops.meta import StopGradient
 from tensorgraph.testing.kinks import branches
 
 __all__ = ["Estimate", "Line", "Program", "Slope", "central_difference", "complex_step", "one_sided", "slope_of"]
@@ -67,9 +68,13 @@ class Program:
         What to compute.
     inputs
         Nodes below them that stand for the arguments.
+    stopped
+        Hold what the user's ``stop_gradient`` is applied to at its value at the point, as derivatives do.
     """
 
-    def __init__(self, outputs: Sequence[Node], inputs: Sequence[Node]) -> None:
+    def __init__(self, outputs: Sequence[Node], inputs: Sequence[Node], *, stopped: bool = True) -> None:
+        self.held = _held(outputs, inputs) if stopped else []
+        outputs = substitute(outputs, dict(zip(self.held, _constants(self.held), strict=True)))
         self.inputs = [Node(Placeholder(f"x{i}", x.type)) for i, x in enumerate(inputs)]
         self.outputs = substitute(outputs, dict(zip(inputs, self.inputs, strict=True)))
         self.nodes = _dependent(self.outputs, self.inputs)
@@ -111,6 +116,15 @@ class Program:
         except TensorGraphError:
             return None  # an op holds on to the real dtype
         return made if all(kind.dtype.kind == "c" for node in made.nodes for kind in node.types) else None
+
+
+def _held(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
+    """The nodes of ``stop_gradient`` that users wrote, not those in rules, that depend on the inputs."""
+    return [n for n in _dependent(outputs, inputs) if isinstance(n.op, StopGradient) and n.primal is None and n.concrete]
+
+
+def _constants(nodes: Sequence[Node]) -> list[Node]:
+    return [Node(Constant(np.array(value))) for value in evaluate(nodes)]
 
 
 def _dependent(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:

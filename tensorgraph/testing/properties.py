@@ -86,13 +86,14 @@ def gradient_test(
     @wraps(function)
     def test() -> None:
         __tracebackhide__ = True
+        profile = settings()
         run = settings(
-            max_examples=examples or settings.default.max_examples, deadline=None,
-            suppress_health_check=list(HealthCheck), phases=[p for p in settings.default.phases if p is not Phase.explain],
+            max_examples=examples or profile.max_examples, deadline=None,
+            suppress_health_check=list(HealthCheck), phases=[p for p in profile.phases if p is not Phase.explain],
         )(given(values=arguments)(check))  # fmt: skip
         run()
 
-    del test.__wrapped__  # type: ignore[attr-defined]
+    del test.__wrapped__
     test.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
     test.function = function  # type: ignore[attr-defined]
     test.arguments = arguments  # type: ignore[attr-defined]
@@ -168,7 +169,11 @@ def _read(function: str, name: str, annotation: Any) -> Any:
     kind = _tensor_type(annotation) if isinstance(annotation, str) else None
     if kind is not None:
         return kind
-    plain: dict[Any, st.SearchStrategy[Any]] = {float: smooth("float64", ()), int: st.integers(1, 3), bool: st.booleans()}
+    plain: dict[Any, st.SearchStrategy[Any]] = {
+        float: smooth("float64", ()),
+        int: st.integers(1, 3),
+        bool: st.booleans(),
+    }
     if annotation in plain:
         return plain[annotation]
     if annotation in {inspect.Parameter.empty, Tensor, np.ndarray, Any, "Tensor", "tg.Tensor"}:

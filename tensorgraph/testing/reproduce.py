@@ -80,8 +80,8 @@ def code(graph: Graph, arrays: Sequence[Array] | None = None, *, function: str |
     <BLANKLINE>
     x = tg.placeholder(("n", 3), "float32", name="x")
     exp = tg.exp(x)
-    sum_2 = tg.sum(exp, axis=(1,), keepdims=False)
-    graph = tg.Graph([x.node], [sum_2.node])
+    sum_1 = tg.sum(exp, axis=(1,), keepdims=False)
+    graph = tg.Graph([x.node], [sum_1.node])
     """
     writer = _Writer(graph)
     body = writer.lines(leaves=function is None)

@@ -45,7 +45,7 @@ def first_of(op: type[Op]) -> Any:
     """A sample with some elements and a derivative that is not zero."""
     for sample in SAMPLES[op]:
         operands = sample.draw(np.random.default_rng(0))
-        if sample.differentiable and all(0 < a.size < 60 for a in operands) and any(a.dtype.kind == "f" for a in operands):
+        if sample.differentiable and all(0 < a.size < 60 for a in operands):
             return sample
     raise AssertionError(op.name)
 
@@ -59,7 +59,8 @@ def test_the_operation_is_blamed(op: type[Op], monkeypatch: pytest.MonkeyPatch) 
     operands = sample.draw(np.random.default_rng(0))
 
     def f(*xs: Any) -> Any:
-        return tg.sin(0.7 * tg.astype(tg.real(sample.function(*xs)), "float64")) + 1.0
+        y = tg.where(tg.abs(tg.real(y := sample.function(*xs))) < 1e3, y, 0)  # an empty segment has no extreme
+        return tg.sin(0.7 * (y if y.dtype.kind == "f" else tg.real(y) + tg.imag(y)))
 
     check_gradients(f, *operands, order=1)
     monkeypatch.setitem(engine.RULES, op, too_large(op))  # type: ignore[arg-type]
@@ -138,7 +139,7 @@ def test_the_rule_inside_a_derivative_is_blamed(monkeypatch: pytest.MonkeyPatch)
     x, w = rng.normal(size=(1, 2, 5)), rng.normal(size=(2, 2, 3))
     with pytest.raises(GradientMismatch) as caught:
         check_gradients(lambda x, w: tg.sin(tg.nn.functional.conv1d(x, w)), x, w)
-    assert caught.value.op == "conv_input_grad"
+    assert caught.value.op == conv.ConvInputGrad.name
 
 
 def test_partial_is_a_rule() -> None:

@@ -162,5 +162,7 @@ def _grid(domain: str, bounds: tuple[float | None, float | None]) -> st.SearchSt
         return steps
     room = [k / 32 for k in range(int(np.ceil(low * 32)), int(np.floor(high * 32)) + 1) if 4 <= k % 16 <= 12]
     if not room:
-        raise impossible("tensors", f"no number from {low} to {high} is away from integers and halves", "widen the bounds")
+        raise impossible(
+            "tensors", f"no number from {low} to {high} is away from integers and halves", "widen the bounds"
+        )
     return st.sampled_from(sorted(room, key=lambda x: (abs(x), x < 0)))

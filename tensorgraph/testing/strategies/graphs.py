@@ -244,9 +244,7 @@ def functions(
 
 
 @st.composite
-def _functions(
-    draw: st.DrawFn, recipes: Recipes, limits: tuple[int, int, int], shape: Any
-) -> DrawnFunction:
+def _functions(draw: st.DrawFn, recipes: Recipes, limits: tuple[int, int, int], shape: Any) -> DrawnFunction:
     if shape is None:
         given = _leaves(draw, limits[1], ("float64",), symbolic=False)
     else:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-import tensorgraph.nn as nn
-import tensorgraph.optim as optim
+from tensorgraph import nn, optim
 from tensorgraph.array import functions as f
 from tensorgraph.array.leaves import placeholder
 from tensorgraph.codegen.kernel import Kernel
@@ -51,6 +50,9 @@ class DrawnModel:
 
     def __repr__(self) -> str:
         return f"nn.Sequential({', '.join(self.layers)})  # of {list(self.shape)}"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
 
 
 def modules(
@@ -99,7 +101,7 @@ def _modules(draw: st.DrawFn, most: int, width: int, images: bool | None, smooth
         features = wider
         found += draw(st.sampled_from([[], *([a] for a in (SMOOTH if smooth else ACTIVATIONS))]))
     if spatial:
-        found += ["nn.GlobalAvgPool()", f"nn.Linear({features}, 2, rng=9)"]
+        found += ["nn.GlobalAvgPool()", "nn.Flatten()", f"nn.Linear({features}, 2, rng=9)"]
     return DrawnModel(tuple(found), shape)
 
 
@@ -138,6 +140,9 @@ class Training:
     def __repr__(self) -> str:
         batches = ", ".join(map(array_code, self.batches))
         return f"model = {self.model!r}\noptimizer = {self.optimizer}\nbatches = [{batches}]"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
 
 
 def training_steps(

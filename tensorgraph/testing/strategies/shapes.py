@@ -93,7 +93,7 @@ def broadcastable_shapes(
     --------
     >>> from hypothesis import find
     >>> find(broadcastable_shapes(2), lambda pair: len(pair[0]) != len(pair[1]))
-    ((), (0,))
+    ((0,), ())
     """
     if count < 1:
         raise impossible("broadcastable_shapes", f"count={count}", "ask for at least one shape")
@@ -180,7 +180,7 @@ def indices(draw: st.DrawFn, shape: Shape, *, advanced: bool = True, new_axes: b
     --------
     >>> from hypothesis import find
     >>> find(indices((3,)), lambda index: len(index) == 1)
-    (0,)
+    (Ellipsis,)
     """
     taken = draw(st.integers(0, len(shape)))
     length = draw(st.sampled_from([1, 2, 3]))
@@ -188,7 +188,7 @@ def indices(draw: st.DrawFn, shape: Shape, *, advanced: bool = True, new_axes: b
     for n in shape[:taken]:
         if new_axes and draw(st.integers(0, 9)) == 9:
             items.append(None)
-        options = [slices(n)] if n == 0 else [st.integers(-n, n - 1), slices(n)]
+        options: list[st.SearchStrategy[Any]] = [slices(n)] if n == 0 else [st.integers(-n, n - 1), slices(n)]
         if advanced and n:
             numbers = st.integers(-n, n - 1)
             options.append(st.lists(numbers, min_size=length, max_size=length).map(lambda v: np.array(v, np.int64)))

@@ -14,11 +14,10 @@ from tensorgraph.autodiff.transforms import gradients
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops import conv as cv
 from tensorgraph.ops import indexing as ix
-from tensorgraph.ops import meta
+from tensorgraph.ops import meta, scan
 from tensorgraph.ops import ordering as od
 from tensorgraph.ops import pool as pl
 from tensorgraph.ops import random as rn
-from tensorgraph.ops import scan
 from tensorgraph.ops import segment as sg
 from tensorgraph.ops import shape as sh
 from tensorgraph.testing.strategies.choice import Choice, Recipe, integers, literal_size
@@ -41,7 +40,7 @@ def movement_recipes() -> list[Recipe]:
         Recipe("merge", (sh.Reshape,), matrix, lambda c, x: f.reshape(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))),
         Recipe("permute_dims", (sh.PermuteDims,), matrix, _permuted),
         Recipe("expand_dims", (sh.ExpandDims,), some, lambda c, x: f.expand_dims(x, c.integer(0, x.ndim))),
-        Recipe("squeeze", (sh.Squeeze,), _has_one, lambda c, x: f.squeeze(x, next(i for i in range(x.ndim) if isinstance(x.shape[i], int) and x.shape[i] == 1))),
+        Recipe("squeeze", (sh.Squeeze,), _has_one, _squeezed),
         Recipe("broadcast_to", (sh.BroadcastTo,), some, lambda c, x: f.broadcast_to(x, (c.pick([2, 1, 3]), *x.shape))),
         Recipe("concat", (sh.Concat,), one, _concat),
         Recipe("stack", (sh.Concat, sh.ExpandDims), some, lambda c, x: f.stack([x, _alike(c, x)], axis=0)),
@@ -49,12 +48,15 @@ def movement_recipes() -> list[Recipe]:
         Recipe("slice", (ix.Slice,), one, lambda c, x: x[_index(c, x, advanced=False)]),
         Recipe("gather", (ix.Gather,), _literal, lambda c, x: x[_index(c, x, advanced=True)]),
         Recipe("take", (ix.Gather,), _nonzero_first, _take),
-        Recipe("set", (ix.IndexSet,), has_axes(1, "fi"), lambda c, x: x.at[_index(c, x, advanced=False)].set(c.integer(0, 2))),
+        Recipe("set", (ix.IndexSet,), has_axes(1, "fi"),
+               lambda c, x: x.at[_index(c, x, advanced=False)].set(c.integer(0, 2))),
         Recipe("set_rows", (ix.IndexSet,), _nonzero_first, _set_rows),
         Recipe("add_at", (ix.IndexAdd,), has_axes(1, "fi"), lambda c, x: x.at[_index(c, x, advanced=False)].add(1)),
         Recipe("add_rows", (ix.IndexAdd,), _nonzero_first, _add_rows),
-        Recipe("roll", (sh.Concat, ix.Slice), one, lambda c, x: f.roll(x, c.integer(0, 2), axis=c.integer(0, x.ndim - 1))),
-        Recipe("barrier", (meta.Barrier,), some, lambda c, x: apply(meta.Barrier(1), x, c.pick(c.tensors)), smooth=False),
+        Recipe("roll", (sh.Concat, ix.Slice), one,
+               lambda c, x: f.roll(x, c.integer(0, 2), axis=c.integer(0, x.ndim - 1))),
+        Recipe("barrier", (meta.Barrier,), some,
+               lambda c, x: apply(meta.Barrier(1), x, c.pick(c.tensors)), smooth=False),
         Recipe("arange", (sh.Arange,), kind_is("fi"), lambda c, x: x[..., None] + f.arange(3, dtype=x.dtype)),
     ]  # fmt: skip
 
@@ -73,6 +75,10 @@ def _nonzero(least: int) -> Callable[[TensorType], bool]:
 
 def _nonzero_first(kind: TensorType) -> bool:
     return kind.ndim > 0 and isinstance(kind.shape[0], int) and kind.shape[0] > 0 and kind.dtype.kind in "fi"
+
+
+def _squeezed(c: Choice, x: Tensor) -> Tensor:
+    return f.squeeze(x, next(i for i, n in enumerate(x.shape) if isinstance(n, int) and n == 1))
 
 
 def _permuted(c: Choice, x: Tensor) -> Tensor:
@@ -200,7 +206,8 @@ def window_recipes() -> list[Recipe]:
         Recipe("adaptive_avg_pool", (pl.AdaptiveAvgPool,), smooth, lambda c, x: f.adaptive_avg_pool(_lines(x), 2)),
         Recipe("adaptive_avg_grad", (pl.AdaptiveAvgPoolGrad,), fits,
                lambda c, x: _squared_gradient(x, f.adaptive_avg_pool(_lines(x), 2))),
-        Recipe("adaptive_max_pool", (pl.AdaptiveMaxPool,), fits, lambda c, x: f.adaptive_max_pool(_lines(x), 2), smooth=False),
+        Recipe("adaptive_max_pool", (pl.AdaptiveMaxPool,), fits,
+               lambda c, x: f.adaptive_max_pool(_lines(x), 2), smooth=False),
         Recipe("adaptive_max_grad", (pl.AdaptiveMaxPoolGrad,), fits,
                lambda c, x: _squared_gradient(x, f.adaptive_max_pool(_lines(x), 2)), smooth=False),
     ]  # fmt: skip
