@@ -147,16 +147,20 @@ def _read_key(x: Tensor, key: Any, first: int) -> tuple[tuple[Any, ...], list[Te
             index.append(Operand(first + len(arrays)))
             arrays.append(array)
         axis += 1
-    if arrays:  # an integer beside arrays is an index array of no axes, as in NumPy
-        index = [_operand(item, arrays, first) for item in index]
-    return tuple(index), arrays
+    return _numbered(index, arrays, first) if arrays else (tuple(index), arrays)
 
 
-def _operand(item: Any, arrays: list[Tensor], first: int) -> Any:
-    if isinstance(item, int):
-        arrays.append(asarray(item))
-        return Operand(first + len(arrays) - 1)
-    return item
+def _numbered(index: list[Any], arrays: list[Tensor], first: int) -> tuple[tuple[Any, ...], list[Tensor]]:
+    """An integer beside arrays is an index array of no axes, as in NumPy; all are numbered as they stand."""
+    items: list[Any] = []
+    ordered: list[Tensor] = []
+    for item in index:
+        if isinstance(item, (Operand, int)):
+            ordered.append(asarray(item) if isinstance(item, int) else arrays[item.position - first])
+            items.append(Operand(first + len(ordered) - 1))
+        else:
+            items.append(item)
+    return tuple(items), ordered
 
 
 def _expanded(x: Tensor, items: list[Any]) -> list[Any]:

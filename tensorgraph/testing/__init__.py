@@ -5,6 +5,7 @@ from __future__ import annotations
 from tensorgraph.testing import strategies
 from tensorgraph.testing.closeness import assert_close
 from tensorgraph.testing.equivalence import Inequivalent, assert_equivalent
+from tensorgraph.testing.gradient_report import GradientReport
 from tensorgraph.testing.gradients import GradientMismatch, check_gradients
 from tensorgraph.testing.minimise import minimise
 from tensorgraph.testing.properties import gradient_test
@@ -28,7 +29,8 @@ from tensorgraph.testing.strategies import (
 from tensorgraph.testing.table import SAMPLES, UNSAMPLED, samples_of
 
 __all__ = [
-    "SAMPLES", "UNSAMPLED", "GradientMismatch", "Inequivalent", "Sample", "assert_close", "assert_equivalent", "axes",
+    "SAMPLES", "UNSAMPLED", "GradientMismatch", "GradientReport", "Inequivalent", "Sample", "assert_close",
+    "assert_equivalent", "axes",
     "broadcastable_shapes", "check_gradients", "code", "conv_arguments", "dtypes", "feeds", "functions",
     "gradient_test", "graphs", "indices", "minimise", "modules", "pool_arguments", "samples_of", "shapes",
     "strategies", "tensors", "training_steps",

@@ -107,21 +107,19 @@ def _sources_of_values(node: Node) -> Sequence[Node]:
     return node.inputs[node.op.results :] if isinstance(node.op, Override) else node.inputs
 
 
-def _problem(
-    node: Node, values: Mapping[Node, Array], order: int, modes: tuple[str, ...]
-) -> tuple[str, str] | None:
+def _problem(node: Node, values: Mapping[Node, Array], order: int, modes: tuple[str, ...]) -> tuple[str, str] | None:
     """What is wrong with the rule of one node, if anything is."""
     sources = _sources_of_values(node)
     floating = [i for i, source in enumerate(sources) if source.type.dtype.kind in "fc"]
     wide = {"f": np.float64, "c": np.complex128}
-    points = [np.array(values[sources[i]], wide[sources[i].type.dtype.kind]) for i in floating]
+    points: list[Array] = [np.array(values[sources[i]], wide[sources[i].type.dtype.kind]) for i in floating]
     if not floating or not all(np.all(np.isfinite(p)) for p in points):
         return None
     names = [f"its operand {i}" for i in floating]
     comparison = Comparison(names, modes, most=MOST)
     try:
         subject = Graphed(_local(node, sources, floating, values), points)
-        if all(np.all(np.isfinite(y)) for y in subject.values):
+        if not any(np.any(np.isnan(y)) for y in subject.values):
             comparison.order(subject, (), order)
     except GradientMismatch as error:
         return _name(node), f"{_sentence(node)}: {_detail(error)}"

@@ -207,8 +207,7 @@ def _of_module(
         return unflatten_tree(structure, [Tensor(node) for node in found])
 
     inputs = {f"input {i}" if len(kinds) > 1 else "input": kind for i, kind in enumerate(kinds)}
-    weights = {key: st.just(p.numpy().copy()) for key, p in parameters.items()}
-    return function, st.builds(lambda x, w: {**x, **w}, _inputs(inputs), st.fixed_dictionaries(weights))
+    return function, _inputs(inputs).map(lambda x: {**x, **{k: p.numpy().copy() for k, p in parameters.items()}})
 
 
 def _inputs(kinds: dict[str, TensorType]) -> st.SearchStrategy[dict[str, Any]]:

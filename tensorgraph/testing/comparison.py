@@ -35,6 +35,7 @@ ROUNDING = 64  # units of rounding between the two directions
 ABSURD = 1e-3  # a change by this much in the last place is a jump, not rounding
 AROUND = 24  # points around a kink at which derivatives are taken
 BESIDE = 2.0**-16  # how far these are, relative to the arguments
+LAST = 128  # units of rounding of the values that a derivative may be off
 SHOWN = 4  # indices in a note
 
 
@@ -62,7 +63,7 @@ class Case(NamedTuple):
     """
 
     where: str
-    index: tuple[int, ...]
+    place: tuple[int, ...]
     found: float
     slope: Slope
     scale: float
@@ -157,7 +158,7 @@ class Comparison:
             element = _Element(subject, pull, found, cotangents, terms, i)
             cases = [element.case(f"{name}, index {index}", index, axis) for index in indices for axis in axes]
             largest = _largest(np.asarray([c.slope.value for c in cases]))
-            rounding = subject.rounding * max(whole, largest)
+            rounding = subject.rounding * max(whole, largest) + LAST * subject.eps * terms
             self._compared(name, ("reverse", *over), subject, cases, (largest, rounding, terms))
 
     def _forward(
@@ -166,8 +167,8 @@ class Comparison:
         for k, (tangent, y) in enumerate(zip(tangents, subject.values, strict=True)):
             cases = _along(subject, push, directions, k, tangent, y)
             largest = _largest(np.asarray([c.slope.value for c in cases]))
-            rounding = subject.rounding * max(largest, terms)
-            size = float(np.max(np.abs(y), initial=0.0))
+            size = _largest(np.asarray(y))
+            rounding = subject.rounding * max(largest, terms) + LAST * subject.eps * size
             self._compared(f"result {k}", ("forward", *over), subject, cases, (largest, rounding, size))
 
     def _duality(
@@ -185,13 +186,15 @@ class Comparison:
         rounding = subject.rounding + ROUNDING * subject.eps
         if self.judge is None or abs(one - other) <= self.atol + (self.rtol + rounding) * size:
             return
-        _, key = subject.run(subject.points)
         if not np.isfinite(one) or not np.isfinite(other):
             what = "it is not finite there: choose a point at which it is"
             raise mismatch(f"check_gradients: {named(('both modes', *over))}, along a random direction: {what}", None)
         for points in _shifts(subject.points, subject.eps):  # what changes with the last place is rounding
             again = both(points)
-            if subject.run(points)[1] == key and abs(one - other) <= 8 * (abs(again[0] - one) + abs(again[1] - other)):
+            change = abs(again[0] - one) + abs(again[1] - other)
+            if change >= ABSURD * size:
+                raise Unsettled(f"{named(('both modes', *over))}, along a random direction")
+            if abs(one - other) <= 8 * change:
                 return
         what = f"reverse gives {one} along a random direction, forward {other} on the same cotangent"
         text = f"check_gradients: {named(('both modes', *over))}: they disagree: {what}"
@@ -229,7 +232,7 @@ class Comparison:
         slope = _measured(case)
         allowed = self.atol + self.rtol * largest + rounding + 8 * float(slope.error)
         unsettled = unsettled and not float(slope.error) <= UNSETTLED * max(sizes) + NOTHING
-        if not unsettled and _distance(case.found, slope) <= allowed + _shaken(case, subject):
+        if not unsettled and _distance(case.found, slope) <= allowed + _shaken(case, subject, max(sizes)):
             return
         name = case.where.split(", index")[0]
         if slope.kink and _around(case, subject, allowed):
@@ -250,7 +253,7 @@ class Comparison:
         scaled = [np.asarray(d * case.scale) for d in case.direction]
         ops = ", ".join(subject.kinks(scaled, subject.step / 2**20)) or "the function"
         known = self.kinks.setdefault((f"{name}, {named(over)}", f"at a kink of {ops}: {how}"), [])
-        known.append(case.index)
+        known.append(case.place)
 
     def all_notes(self) -> tuple[str, ...]:
         """The notes, with elements at the same kink in one."""
@@ -275,9 +278,7 @@ class Comparison:
 class _Element:
     """The derivatives of the projected result with respect to the elements of one argument."""
 
-    def __init__(
-        self, subject: Subject, pull: Any, found: Array, cotangents: Arrays, terms: float, i: int
-    ) -> None:
+    def __init__(self, subject: Subject, pull: Any, found: Array, cotangents: Arrays, terms: float, i: int) -> None:
         self.subject, self.pull, self.found, self.cotangents, self.i = subject, pull, found, cotangents, i
         self.noise = np.asarray(subject.eps * terms)
 
@@ -311,7 +312,9 @@ def _along(subject: Subject, push: Any, directions: Arrays, k: int, tangent: Arr
 
         place = index[: y.ndim]
         where = f"result {k}, index {place}, along a random direction"
-        slope = Slope(*[np.asarray(part[index]) for part in slopes[:4]], slopes.method, slopes.kink)
+        parts = (slopes.value, slopes.error, slopes.low, slopes.high)
+        value, error, low, high = (np.asarray(part[index]) for part in parts)
+        slope = Slope(value, error, low, high, slopes.method, slopes.kink)
         again = lambda points: float(real_parts(push(points)[k])[index])  # noqa: E731
         return Case(where, place, float(values[index]), slope, 1.0, directions, line, again)
 
@@ -324,8 +327,8 @@ def _parts(values: Array, like: Array) -> Array:
 
 
 def _divided(slope: Slope, scale: float) -> Slope:
-    parts = [np.asarray(part / scale) for part in slope[:4]]
-    return Slope(*parts, slope.method, slope.kink)
+    value, error, low, high = (np.asarray(part / scale) for part in (slope.value, slope.error, slope.low, slope.high))
+    return Slope(value, error, low, high, slope.method, slope.kink)
 
 
 def _distance(found: float, slope: Slope) -> float:
@@ -353,21 +356,19 @@ def _measured(case: Case) -> Slope:
     return case.slope
 
 
-def _shaken(case: Case, subject: Subject) -> float:
+def _shaken(case: Case, subject: Subject, size: float) -> float:
     """How much the derivative changes when the arguments do in their last place: its condition, in effect."""
-    _, key = subject.run(subject.points)
-    most = 0.0
-    if case.slope.kink and key is None:
+    if case.slope.kink and subject.run(subject.points)[1] is None:
         return 0.0  # it may jump
+    most = 0.0
     for points in _shifts(subject.points, subject.eps):
-        if subject.run(points)[1] == key:
-            change = abs(case.again(points) - case.found)
-            most = max(most, change if np.isfinite(change) else 0.0)
-    return 8 * most if most < ABSURD * abs(case.found) else 0.0
+        change = abs(case.again(points) - case.found)
+        most = max(most, change if change < ABSURD * size else 0.0)
+    return 8 * most
 
 
 def _shifts(points: Arrays, eps: float) -> list[list[Array]]:
-    """The points, off by a few units in the last place: each number by itself, and all in proportion, which keeps ties."""
+    """The points, off in the last place: each number by itself, and all in proportion, which keeps ties."""
     alone = [_beside(points, 2 * eps, seed) for seed in range(4)]
     together = [[np.asarray(p * (1 + k * eps), p.dtype) for p in points] for k in (-3, -2, 2, 3)]
     return [*alone, *together]

@@ -90,7 +90,12 @@ class _Torch(_Library):
         return [self.torch.zeros_like(x) if g is None else g for x, g in zip(points, found, strict=True)]
 
     def forward(self, f: Native, points: Sequence[Any], directions: Sequence[Any]) -> Sequence[Any]:
-        return tuple(self.torch.func.jvp(lambda *xs: tuple(f(*xs)), tuple(points), tuple(directions))[1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return tuple(self._jvp(f, points, directions))
+
+    def _jvp(self, f: Native, points: Sequence[Any], directions: Sequence[Any]) -> Any:
+        return self.torch.func.jvp(lambda *xs: tuple(f(*xs)), tuple(points), tuple(directions))[1]
 
 
 class _Jax(_Library):
@@ -157,7 +162,8 @@ class Foreign:
         self.points: list[Array] = [np.array(self.leaves[i], wide[self.leaves[i].dtype.kind]) for i in self.chosen]
         self.single = False
         if name == "numpy" and gradient is None and vjp is None:
-            raise located(GradientError("check_gradients: a NumPy function needs its derivative: give gradient= or vjp="))
+            missing = "a NumPy function needs its derivative: give gradient= or vjp="
+            raise located(GradientError(f"check_gradients: {missing}"))
 
     def notes(self, subject: Subject) -> list[str]:
         """In which precision it was called, if not in double."""
@@ -198,18 +204,15 @@ class Foreign:
         except GradientError:
             if all(p.dtype == kind for p, kind in zip(points, self.given, strict=True)):
                 raise
-            self.single, one = True, self.values(points)
+            self.single = True
+            one = self.values(points)
         self._unchanged(points, names)
         check_repeats(one, self.values(before))
         check_finite(one)
         return _ByHand(self, points, names, one) if self.name == "numpy" else _Native(self, self._native, points)
 
     def _native(self, *points: Any) -> list[Any]:
-        result = self.f(*self._traced(points))
-        return [y for y in flatten_tree(result)[0] if _floating(y)]
-
-    def _traced(self, points: Sequence[Any]) -> Tree:
-        return self.filled(points)
+        return [y for y in flatten_tree(self.f(*self.filled(points)))[0] if _floating(y)]
 
     def _unchanged(self, points: Arrays, names: Sequence[str]) -> None:
         """Call the function once more and look at what it was given."""
@@ -314,7 +317,7 @@ def _analytic(subject: _ByHand) -> bool:
     for seed in range(2):
         rng = np.random.default_rng(seed)
         sizes = [np.maximum(np.abs(p), SMALL) for p in subject.points]
-        direction = [rng.uniform(0.5, 1, p.shape) * rng.choice([-1, 1], p.shape) * s for p, s in zip(subject.points, sizes, strict=True)]
+        direction = [rng.uniform(0.5, 1, s.shape) * rng.choice([-1, 1], s.shape) * s for s in sizes]
 
         def along(t: complex, direction: Arrays = direction) -> Array:
             moved = [np.asarray(p + t * d) for p, d in zip(subject.points, direction, strict=True)]
@@ -371,7 +374,7 @@ class _Native(_Black):
         def tangents(points: Arrays) -> list[Array]:
             with self.library.around():
                 given = self.foreign.arrays(points)
-                seeds = [self.library.array(np.asarray(d, self.library.numpy(x).dtype)) for d, x in zip(directions, given, strict=True)]
+                seeds = self._seeds(directions, [self.library.numpy(x) for x in given])
                 found = self.library.forward(self.native, given, seeds)
                 return [self.library.numpy(t) for t in found]
 

@@ -12,8 +12,8 @@ from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.codegen.kernel import Kernel
 from tensorgraph.errors import GradientError
 from tensorgraph.ir.binding import bind_sizes
-from tensorgraph.ir.leaves import Placeholder
-from tensorgraph.ir.node import Node, Pick, Result
+from tensorgraph.ir.leaves import Constant, Placeholder
+from tensorgraph.ir.node import SYMBOLIC, Node, Pick, Result
 from tensorgraph.ir.op import resolve
 from tensorgraph.ir.provenance import Context, context, located
 from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
@@ -241,7 +241,9 @@ def _of_kernel(kernel: Kernel, tensors: Sequence[Tensor]) -> Callable[..., Any]:
     graph = kernel.graph
     if len(tensors) != len(graph.inputs):
         raise located(
-            GradientError(f"check_gradients: {kernel.name} takes {len(graph.inputs)} arguments, {len(tensors)} are given")
+            GradientError(
+                f"check_gradients: {kernel.name} takes {len(graph.inputs)} arguments, {len(tensors)} are given"
+            )
         )
     labels = [node.op.label for node in graph.inputs if isinstance(node.op, Placeholder)]
     shapes = [t.numpy().shape for t in tensors]
@@ -254,12 +256,14 @@ def _of_kernel(kernel: Kernel, tensors: Sequence[Tensor]) -> Callable[..., Any]:
                 continue
             inputs = [new[i] for i in node.inputs]
             with context(Context(node.scope, node.primal, node.site)):
-                if not inputs and not sizes:
+                if not inputs and node.flags & SYMBOLIC:
+                    new[node] = Node(Constant(np.asarray(resolve(node.op, sizes).evaluate())))
+                elif not inputs:
                     new[node] = node
                 elif isinstance(node.op, Pick):
                     new[node] = Result(inputs[0], node.op.index)
                 else:
-                    new[node] = node if node.op.leaf else Node(resolve(node.op, sizes), *inputs)
+                    new[node] = Node(resolve(node.op, sizes), *inputs)
         return [Tensor(new[node]) for node in graph.outputs]
 
     return function
@@ -277,4 +281,5 @@ def _check_kernel(kernel: Kernel, tensors: Sequence[Tensor]) -> None:
         if a.dtype.kind in "fc":
             tolerance = 1e3 * np.finfo(a.dtype).eps
             if not np.allclose(a, b, tolerance, tolerance * np.max(np.abs(b), initial=0.0), equal_nan=True):
-                raise located(GradientMismatch(f"check_gradients: result {k} of {kernel.name} is not what its graph gives"))
+                wrong = f"result {k} of {kernel.name} is not what its graph gives"
+                raise located(GradientMismatch(f"check_gradients: {wrong}"))

@@ -81,8 +81,8 @@ def _branch(node: Node) -> Branch | None:
 def _beside(op: Op, x: Array) -> Array:
     """Below, at or above each kink."""
     if np.iscomplexobj(x):
-        return np.stack([_shell(np.abs(x - kink)) for kink in op.domain.kinks])
-    return np.stack([np.sign(x - kink) for kink in op.domain.kinks])
+        return np.asarray([_shell(np.abs(x - kink)) for kink in op.domain.kinks])
+    return np.asarray([np.sign(x - kink) for kink in op.domain.kinks])
 
 
 def _shell(distance: Array) -> Array:
@@ -109,7 +109,7 @@ def _corner(op: Op, a: Array, b: Array) -> Array:
 
 def _cut(op: Op, a: Array, b: Array) -> Array:
     """The side of the branch cut."""
-    return _corner(op, a, b) + 2 * np.asarray(np.signbit(a) & (b < 0))
+    return np.asarray(_corner(op, a, b) + 2 * (np.signbit(a) & (b < 0)))
 
 
 def _extreme(op: Any, x: Array) -> Array:
@@ -127,7 +127,7 @@ def _segment(op: Any, x: Array, ids: Array) -> Array:
     """Which rows bear the extreme of their segment."""
     inside = (ids >= 0) & (ids < op.count)
     if op.count == 0 or not x.size:
-        return inside
+        return np.asarray(inside)
     spread = op.evaluate(x, ids)[np.where(inside, ids, 0)]
     return np.asarray((x == spread) & inside.reshape(-1, *[1] * (x.ndim - 1)))
 

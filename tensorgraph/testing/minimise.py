@@ -95,9 +95,10 @@ class _Search:
 
 def _case(inputs: Sequence[Node], outputs: Sequence[Node], feeds: dict[Node, Array]) -> Case:
     """The graph of these outputs, without inputs that nothing reads."""
-    needed = set(Graph(inputs, outputs).nodes) if inputs else set()
-    read = {source for node in needed for source in node.inputs} | set(outputs)
-    kept = [node for node in inputs if node in read]
+    graph = Graph(inputs, outputs)
+    read = {source for node in graph.nodes for source in node.inputs} | set(outputs)
+    # An input may be read only for a size: those go when sizes have become numbers.
+    kept = [node for node in inputs if node in read or node.type.symbolic]
     return Graph(kept, outputs), [feeds[node] for node in kept]
 
 

@@ -1,4 +1,4 @@
-"""What the pytest plugin does once one of its options is given; ``_tensorgraph_pytest`` registers it."""
+"""What the pytest plugin does once one of its options is given; ``tensorgraph.pytest_plugin`` registers it."""
 
 from __future__ import annotations
 

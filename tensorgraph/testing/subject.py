@@ -75,11 +75,12 @@ class Graphed:
     """
 
     def __init__(self, flat: Flat, points: Arrays) -> None:
-        self.flat, self.points = flat, points
+        self.flat = flat
+        self.points: Arrays = points
         self.aliases = [Tensor(Node(Alias(), asarray(p).node)) for p in points]
         self.outputs, self._pull = vjp(flat, *self.aliases)
         self.program = Program([y.node for y in self.outputs], [a.node for a in self.aliases])
-        self.values = self.program(points)
+        self.values: Arrays = self.program(points)
         real = all(p.dtype.kind == "f" for p in points)
         self.wide: Callable[[Arrays], list[Array]] | None = self.program.complexified() if real else None
         self.eps, self.step = self.program.eps, STEP
@@ -166,8 +167,9 @@ def projected(cotangents: Arrays, values: Arrays) -> Any:
 
 
 def magnitude(cotangents: Arrays, values: Arrays) -> float:
-    """The sum of the moduli of the terms of an inner product."""
-    return float(sum(np.sum(np.abs(c) * np.abs(y)) for c, y in zip(cotangents, values, strict=True)))
+    """The sum of the moduli of the terms of an inner product, of those that are finite."""
+    terms = [np.abs(c) * np.abs(y) for c, y in zip(cotangents, values, strict=True)]
+    return float(sum(np.sum(t[np.isfinite(t)]) for t in map(np.asarray, terms)))
 
 
 def real_parts(values: Array) -> Array:

@@ -66,7 +66,7 @@ def _by_definition(op: Op) -> bool:
 
 
 def typed(sample: Sample) -> None:
-    """The text form reads back, axes fit the types, attributes make the operation again, and evaluation fits the type."""
+    """The text form reads back, axes fit the types, attributes make the operation again, values have the type."""
     inputs, output, arrays = _traced(sample)
     graph = tg.Graph([x.node for x in inputs], [output.node]).verify()
     assert tg.Graph.parse(str(graph), constants=graph.constants()) == graph

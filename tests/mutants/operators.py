@@ -58,9 +58,9 @@ def factor(node: ast.expr) -> Iterator[ast.expr]:
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Mult, ast.Div, ast.FloorDiv)):
         return
     if _number(node.left):
-        yield ast.BinOp(ast.Constant(node.left.value + 1), node.op, node.right)  # type: ignore[attr-defined]
+        yield ast.BinOp(ast.Constant(node.left.value + 1), node.op, node.right)
     elif _number(node.right):
-        yield ast.BinOp(node.left, node.op, ast.Constant(node.right.value + 1))  # type: ignore[attr-defined]
+        yield ast.BinOp(node.left, node.op, ast.Constant(node.right.value + 1))
     elif not isinstance(node.left, (ast.Tuple, ast.List)):
         yield node.left
 
@@ -68,16 +68,16 @@ def factor(node: ast.expr) -> Iterator[ast.expr]:
 def off_by_one(node: ast.expr) -> Iterator[ast.expr]:
     """A number one larger, in sums, comparisons, indices, bounds and arguments."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) and _number(node.right):
-        yield ast.BinOp(node.left, node.op, ast.Constant(node.right.value + 1))  # type: ignore[attr-defined]
+        yield ast.BinOp(node.left, node.op, ast.Constant(node.right.value + 1))
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and _number(node.comparators[0]):
-        yield ast.Compare(node.left, node.ops, [ast.Constant(node.comparators[0].value + 1)])  # type: ignore[attr-defined]
+        yield ast.Compare(node.left, node.ops, [ast.Constant(node.comparators[0].value + 1)])
     if isinstance(node, ast.Subscript) and _number(node.slice):
-        yield ast.Subscript(node.value, ast.Constant(node.slice.value + 1), node.ctx)  # type: ignore[attr-defined]
+        yield ast.Subscript(node.value, ast.Constant(node.slice.value + 1), node.ctx)
     if isinstance(node, ast.Call):
         for i, argument in enumerate(node.args):
             if _number(argument):
                 arguments = [*node.args]
-                arguments[i] = ast.Constant(argument.value + 1)  # type: ignore[attr-defined]
+                arguments[i] = ast.Constant(argument.value + 1)
                 yield ast.Call(node.func, arguments, node.keywords)
 
 
@@ -90,7 +90,7 @@ def axis(node: ast.expr) -> Iterator[ast.expr]:
         if keyword.arg == "axis" and _last(keyword.value):
             value = ast.Constant(0)
         elif keyword.arg == "axis" and _number(keyword.value):
-            value = ast.Constant(keyword.value.value + 1)  # type: ignore[attr-defined]
+            value = ast.Constant(keyword.value.value + 1)
         elif keyword.arg == "keepdims" and isinstance(keyword.value, ast.Constant):
             value = ast.Constant(not keyword.value.value)
         if value is not None:
@@ -143,7 +143,8 @@ def logic(node: ast.expr) -> Iterator[ast.expr]:
 MOVING = {"mT", "T"}
 UNDOING = {"flip", "inverse", "moveaxis", "permute_dims", "reversed"}
 NEEDED = {"abs", "argsort", "astype", "broadcast_to", "conj", "expand_dims", "imag", "real", "reshape", "sign", "sum",
-          "restored", "_reduced", "_conformed", "_expanded", "_shifted", "max", "min", "frozenset", "sorted"}  # fmt: skip
+          "restored", "_reduced", "_conformed", "_expanded", "_shifted", "max", "min", "frozenset",
+          "sorted"}  # fmt: skip
 
 
 def transposition(node: ast.expr) -> Iterator[ast.expr]:
@@ -192,11 +193,13 @@ def function(node: ast.expr) -> Iterator[ast.expr]:
     """A function's sibling in its place."""
     if isinstance(node, ast.Call) and _name(node.func) in PARTNER:
         other = PARTNER[_name(node.func)]
-        func = ast.Name(other) if isinstance(node.func, ast.Name) else ast.Attribute(node.func.value, other)  # type: ignore[attr-defined]
+        known = isinstance(node.func, ast.Name)
+        func = ast.Name(other) if known else ast.Attribute(node.func.value, other)
         yield ast.Call(func, node.args, node.keywords)
 
 
-GROUPS = (("a", "b"), ("low", "high"), ("g", "u", "x", "w", "y", "t"), ("start", "stop"), ("source", "target"), ("first", "last"),
+GROUPS = (("a", "b"), ("low", "high"), ("g", "u", "x", "w", "y", "t"), ("start", "stop"), ("source", "target"),
+          ("first", "last"),
           ("stride", "dilation"), ("s", "d"), ("rows", "numbers"), ("n", "k"), ("left", "right"))  # fmt: skip
 
 
@@ -244,7 +247,9 @@ def _same_sort(one: ast.expr, two: ast.expr) -> bool:
 
 
 def _text(node: ast.BinOp) -> bool:
-    return any(isinstance(side, (ast.List, ast.Tuple, ast.JoinedStr)) or _string(side) for side in (node.left, node.right))
+    return any(
+        isinstance(side, (ast.List, ast.Tuple, ast.JoinedStr)) or _string(side) for side in (node.left, node.right)
+    )
 
 
 def _string(node: ast.AST) -> bool:
@@ -310,16 +315,16 @@ class _Finder:
                 self.add(node, other, "operand", scope)
 
     def add(self, node: ast.AST, other: ast.AST | None, operator: str, scope: str) -> None:
-        start = self.lines[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]
-        stop = self.lines[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
-        before, after = ast.unparse(node), ast.unparse(ast.fix_missing_locations(other))  # type: ignore[arg-type]
+        start = self.lines[node.lineno - 1] + node.col_offset
+        stop = self.lines[node.end_lineno - 1] + node.end_col_offset
+        before, after = ast.unparse(node), ast.unparse(ast.fix_missing_locations(other))
         if isinstance(node, ast.expr):
             after = f"({after})"
-        place = node.lineno, operator  # type: ignore[attr-defined]
+        place = node.lineno, operator
         most = 2 if scope.startswith("RULES") else 1
         if self.made[place] < most and after.strip("()") != before.strip("()"):
             self.made[place] += 1
-            self.found.append(Edit(node.lineno, operator, scope, before, after, start, stop))  # type: ignore[attr-defined]
+            self.found.append(Edit(node.lineno, operator, scope, before, after, start, stop))
 
 
 def _table(node: ast.AnnAssign) -> bool:

@@ -73,6 +73,7 @@ def _cell(found: int, tried: int) -> str:
     return f"{found}/{tried}" if tried else ""
 
 
+UNEXPLAINED = "Not explained: a property is missing, or the run ended before the tests of the floor were tried."
 WORDS = {
     "gradient": "`check_gradients` on a sample, to second order in both modes",
     "compiled": "a sample compiled against the interpreter",
@@ -98,7 +99,7 @@ def _survivors(survivors: Sequence[Outcome]) -> str:
     lines = ["## Survivors", ""]
     by_reason: dict[str, list[str]] = {}
     for outcome in survivors:
-        why = reason(outcome.mutant.key) or "No reason is known: a property is missing."
+        why = reason(outcome.mutant.key) or UNEXPLAINED
         by_reason.setdefault(why, []).append(f"- `{outcome.mutant.id}` {_edit(outcome)}")
     order = [*dict.fromkeys(why for why in REASONS.values() if why in by_reason)]
     for why in [*order, *(w for w in by_reason if w not in order)]:

@@ -24,14 +24,14 @@ def every(scope: str) -> bool:
 
 def fast_forms(scope: str) -> bool:
     """What kernels run: the nested-loop definitions are what it is compared with."""
-    return not scope.endswith("_reference") and scope not in {"conv_terms", "max_pool_choices"}
+    return not scope.endswith("_reference") and scope not in {"conv_terms", "max_pool_choices", "avg_pool_count"}
 
 
 def type_rules(scope: str) -> bool:
     """What decides types: not axis maps, costs and spellings."""
     return scope.rpartition(".")[2] not in {
         "axes", "flops", "evaluate", "batch", "__init_subclass__", "labels", "factored", "_pair", "_flat", "_divides",
-        "reduction_axes", "small",
+        "reduction_axes", "small", "_index_axes",
     }  # fmt: skip
 
 
@@ -62,17 +62,22 @@ class Target:
         return self.path if self.path.count("/") == 1 else self.path.split("/", 1)[1]
 
 
-RULES = ("tests/autodiff/test_hard_points.py", "tests/autodiff/test_rules.py -k 'exponents or sinc or prod or composites'")
+FOUND = "tests/mutants/test_found.py"
+RULES = (
+    FOUND,
+    "tests/autodiff/test_hard_points.py",
+    "tests/autodiff/test_rules.py -k 'exponents or sinc or prod or composites'",
+)
 ENGINE = ("tests/autodiff/test_engine.py", "tests/autodiff/test_hard_points.py", "tests/autodiff/test_custom.py",
           "tests/autodiff/test_complex.py", "tests/autodiff/test_transforms.py")  # fmt: skip
-OPS = ("tests/ops", "tests/mutants/test_found.py", "tests/library/test_primitives.py")
-WINDOWS = ("tests/conv", "tests/mutants/test_found.py", "tests/library/test_primitives.py")
+OPS = (FOUND, "tests/ops", "tests/library/test_primitives.py")
+WINDOWS = (FOUND, "tests/conv", "tests/library/test_primitives.py")
 KERNELS = ("tests/compiler/test_kernel.py", "tests/codegen/test_saved.py", "tests/codegen/test_golden.py")
 
 TARGETS = (
     Target("rules", "autodiff/rules.py", tests=RULES),
     Target("rules", "autodiff/structural.py", tests=RULES),
-    Target("rules", "autodiff/library.py", tests=("tests/library/test_functions.py",)),
+    Target("rules", "autodiff/library.py", tests=(FOUND, "tests/library/test_functions.py")),
     Target("rules", "autodiff/windows.py", tests=WINDOWS),
     Target("engine", "autodiff/engine.py", tests=ENGINE),
     Target("types", "ops/elementwise.py", type_rules, OPS),
@@ -84,11 +89,23 @@ TARGETS = (
     Target("types", "ops/pool.py", type_rules, WINDOWS),
     Target("types", "ops/windows.py", type_rules, WINDOWS),
     Target("types", "ops/segment.py", type_rules, OPS),
-    Target("numerics", "ops/numerics/conv.py", fast_forms, ("tests/numerics/test_conv.py", "tests/conv")),
-    Target("numerics", "ops/numerics/pool.py", fast_forms, ("tests/numerics/test_pool.py", "tests/conv")),
-    Target("numerics", "ops/numerics/adaptive_pool.py", fast_forms, ("tests/numerics/test_adaptive_pool.py", "tests/conv")),
-    Target("numerics", "ops/numerics/basic.py", tests=("tests/library/test_functions.py",)),
-    Target("numerics", "ops/numerics/segment.py", tests=("tests/numerics/test_segment.py",)),
+    Target("numerics", "ops/numerics/conv.py", fast_forms, (FOUND, "tests/numerics/test_conv.py", "tests/conv")),
+    Target("numerics", "ops/numerics/pool.py", fast_forms, (FOUND, "tests/numerics/test_pool.py", "tests/conv")),
+    Target(
+        "numerics",
+        "ops/numerics/adaptive_pool.py",
+        fast_forms,
+        (FOUND, "tests/numerics/test_adaptive_pool.py", "tests/conv"),
+    ),
+    Target("numerics", "ops/numerics/basic.py", tests=(FOUND, "tests/library/test_functions.py")),
+    Target(
+        "numerics",
+        "ops/numerics/segment.py",
+        tests=(
+            FOUND,
+            "tests/numerics/test_segment.py",
+        ),
+    ),
     Target("compiler", "passes/fold.py", tests=("tests/passes", *KERNELS)),
     Target("compiler", "schedule/plan.py", tests=("tests/schedule", *KERNELS)),
     Target("compiler", "codegen/emit.py", tests=KERNELS),
@@ -167,7 +184,9 @@ def _definitions(node: ast.stmt) -> list[tuple[str, ast.AST]]:
 
 
 def _names(part: ast.AST) -> set[str]:
-    return {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(part) if isinstance(n, (ast.Name, ast.Attribute))}
+    return {
+        n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(part) if isinstance(n, (ast.Name, ast.Attribute))
+    }
 
 
 @cache

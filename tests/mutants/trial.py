@@ -21,7 +21,7 @@ from tests.mutants.targets import ROOT, Mutant
 
 __all__ = ["Outcome", "sampled", "tried"]
 
-COPIED = ("tensorgraph", "tests", "setup.cfg", "pyproject.toml")
+COPIED = ("tensorgraph", "tests", "docs", "setup.cfg", "pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def tried(
     *,
     tests: bool = True,
 ) -> list[Outcome]:
-    """Try mutants, in their order, until all are done or the time is over; `tests` of the floor after the properties."""
+    """Try mutants, in their order, until all are done or the time is over; `tests`: of the floor, too."""
     end = float("inf") if seconds is None else time.monotonic() + seconds
     waiting, lock = list(reversed(mutants)), threading.Lock()
     outcomes: list[Outcome] = []
@@ -110,7 +110,9 @@ def _worker() -> Iterator[tuple[Path, Callable[[dict[str, Any]], dict[str, Any]]
                 shutil.copy(source, root / name)
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
         environment = {**os.environ, **threads, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"}
-        subprocess.run([sys.executable, "-m", "compileall", "-q", "tensorgraph", "tests"], cwd=root, check=True, env=environment)
+        subprocess.run(
+            [sys.executable, "-m", "compileall", "-q", "tensorgraph", "tests"], cwd=root, check=True, env=environment
+        )
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.mutants.worker"],
             cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -119,9 +121,9 @@ def _worker() -> Iterator[tuple[Path, Callable[[dict[str, Any]], dict[str, Any]]
         assert process.stdout is not None
 
         def ask(request: dict[str, Any]) -> dict[str, Any]:
-            process.stdin.write(f"{json.dumps(request)}\n")  # type: ignore[union-attr]
-            process.stdin.flush()  # type: ignore[union-attr]
-            line = process.stdout.readline()  # type: ignore[union-attr]
+            process.stdin.write(f"{json.dumps(request)}\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
             if not line:
                 raise RuntimeError(f"the worker ended while it tried {request['id']}")
             answer: dict[str, Any] = json.loads(line)

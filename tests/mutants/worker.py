@@ -39,7 +39,7 @@ def _import_what_stays() -> None:
     import numpy
     import pytest
 
-    assert hypothesis and mpmath and numpy and pytest
+    assert all((hypothesis, mpmath, numpy, pytest))
 
 
 def _tried(request: dict[str, Any], sound: dict[str, bool]) -> dict[str, Any]:

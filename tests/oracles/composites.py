@@ -82,7 +82,8 @@ def _norm(m: Any, x: Any, axis: str) -> Any:
 
 COMPOSITES: Mapping[str, Composite] = {
     "softmax": Composite(
-        lambda x: tg.softmax(x, axis=-1), lambda torch, x: torch.softmax(x, -1), lambda jax, x: jax.nn.softmax(x), one(2)
+        lambda x: tg.softmax(x, axis=-1), lambda torch, x: torch.softmax(x, -1),
+        lambda jax, x: jax.nn.softmax(x), one(2),
     ),
     "log_softmax": Composite(
         lambda x: tg.log_softmax(x, axis=0), lambda torch, x: torch.log_softmax(x, 0),
@@ -97,7 +98,8 @@ COMPOSITES: Mapping[str, Composite] = {
     ),
     "matmul": Composite(lambda a, b: tg.tanh(a @ b), lambda torch, a, b: torch.tanh(a @ b),
                         lambda jax, a, b: jax.numpy.tanh(a @ b), chain),
-    "broadcast": Composite(lambda a, b: tg.exp(a) * b - a / (1 + b * b), lambda torch, a, b: torch.exp(a) * b - a / (1 + b * b),
+    "broadcast": Composite(lambda a, b: tg.exp(a) * b - a / (1 + b * b),
+                           lambda torch, a, b: torch.exp(a) * b - a / (1 + b * b),
                            lambda jax, a, b: jax.numpy.exp(a) * b - a / (1 + b * b), broadcast),
     "prod": Composite(lambda x: tg.prod(x, axis=0), lambda torch, x: torch.prod(x, 0),
                       lambda jax, x: jax.numpy.prod(x, axis=0), one(2)),
@@ -116,7 +118,8 @@ COMPOSITES: Mapping[str, Composite] = {
     ),
     "conv": Composite(
         lambda x, w: tg.conv(x, w, stride=(2, 1), padding=1, dilation=(1, 2)),
-        lambda torch, x, w: torch.nn.functional.conv2d(x, w, stride=(2, 1), padding=1, dilation=(1, 2)), _jax_conv, images,
+        lambda torch, x, w: torch.nn.functional.conv2d(x, w, stride=(2, 1), padding=1, dilation=(1, 2)), _jax_conv,
+        images,
     ),
     "max_pool": Composite(
         lambda x, w: tg.max_pool(x, 2) * tg.sum(w),

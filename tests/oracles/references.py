@@ -125,6 +125,10 @@ def _reshaped(op: Any, x: np.ndarray) -> np.ndarray:
     return np.array([x[i] for i in np.ndindex(x.shape)], x.dtype).reshape(op.shape)
 
 
+def _joined(op: Any, *xs: np.ndarray) -> np.ndarray:
+    return np.moveaxis(np.array([row for x in xs for row in np.moveaxis(x, op.axis, 0)]), 0, op.axis)
+
+
 def _transposed(op: Any, x: np.ndarray) -> np.ndarray:
     out = np.empty([x.shape[i] for i in op.order], x.dtype)
     for index in np.ndindex(x.shape):
@@ -173,7 +177,7 @@ def _chosen(x: np.ndarray, output: tuple[int, ...]) -> Iterator[tuple[Any, Any]]
     """Each window, and the place of its first maximum."""
     for n, c in np.ndindex(*x.shape[:2]):
         for at, places in _places(x.shape[2:], output):
-            best = max(places, key=lambda place: x[n, c, *place])  # noqa: B023
+            best = max(places, key=lambda place: x[n, c, *place])
             yield (n, c, *at), (n, c, *best)
 
 
@@ -230,7 +234,8 @@ def _one(op: Any, x: np.ndarray, *_: Any) -> np.ndarray:
 
 
 REFERENCES: Mapping[type[Op], Reference] = {
-    e.Equal: each(operator.eq), e.NotEqual: each(operator.ne), e.Less: each(operator.lt), e.LessEqual: each(operator.le),
+    e.Equal: each(operator.eq), e.NotEqual: each(operator.ne), e.Less: each(operator.lt),
+    e.LessEqual: each(operator.le),
     e.Greater: each(operator.gt), e.GreaterEqual: each(operator.ge),
     e.LogicalAnd: each(lambda a, b: bool(a) and bool(b)), e.LogicalOr: each(lambda a, b: bool(a) or bool(b)),
     e.LogicalXor: each(lambda a, b: bool(a) != bool(b)), e.LogicalNot: each(lambda a: not a),
@@ -251,7 +256,7 @@ REFERENCES: Mapping[type[Op], Reference] = {
     sh.BroadcastTo: lambda op, x: np.zeros(op.shape, x.dtype) + x,
     sh.ExpandDims: lambda op, x: x[tuple(None if i in op.axis else slice(None) for i in range(x.ndim + len(op.axis)))],
     sh.Squeeze: lambda op, x: x[tuple(0 if i in op.axis else slice(None) for i in range(x.ndim))],
-    sh.Concat: lambda op, *xs: np.moveaxis(np.array([row for x in xs for row in np.moveaxis(x, op.axis, 0)]), 0, op.axis),
+    sh.Concat: _joined,
     sh.Pad: _pad, sh.Arange: lambda op: np.array([op.start + i * op.step for i in range(op.count)]),
     ix.Slice: lambda op, x: x[op.index], ix.Gather: lambda op, x, *at: x[_index(op, at, 1)], ix.IndexSet: _set,
     ix.IndexAdd: _add,

@@ -142,7 +142,7 @@ def _lambdified(op: type[Op], wrt: tuple[int, ...]) -> Callable[..., Any]:
     expression = scalar.expression(*symbols)
     for i in wrt:
         expression = sy.diff(expression, symbols[i])
-    return sy.lambdify(symbols, expression, "mpmath")  # type: ignore[no-any-return]
+    return sy.lambdify(symbols, expression, "mpmath")
 
 
 def values(op: type[Op], arrays: Sequence[np.ndarray]) -> list[Any]:

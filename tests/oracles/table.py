@@ -1,6 +1,6 @@
 """``python -m tests.oracles.table`` writes docs/testing/ops.md: every operation, and the properties that hold of it.
 
-A cell is filled only by checking the property on samples of the operation. An empty one says "missing", and fails a test.
+A cell is filled only by checking the property on samples of the operation. Else it says "missing", and a test fails.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = ["EXEMPT", "PATH", "PROPERTIES", "cells", "markdown"]
 
 PATH = Path(__file__).parents[2] / "docs" / "testing" / "ops.md"
 MISSING = "missing"
+DASH = "-"
 MOST = 4  # samples of an operation that are looked at here; others are looked at by tests of their own
 
 # Cells that need not be filled, and why.
@@ -135,11 +136,15 @@ def value_oracle(op: type[Op]) -> str:
     if op in REFERENCES:
         for t in map(Traced, samples):
             for node in t.nodes:
-                if len(node.types) == 1 and not near(t.value(node), REFERENCES[op](node.op, *map(t.value, node.inputs))):
+                if len(node.types) == 1 and not near(
+                    t.value(node), REFERENCES[op](node.op, *map(t.value, node.inputs))
+                ):
                     return MISSING
         return "Python" if samples else MISSING
     if op.helpers and op.evaluate is not Op.evaluate:
-        same = all(near(Op.evaluate(n.op, *map(t.value, n.inputs)), t.value(n)) for t in map(Traced, samples) for n in t.nodes)
+        same = all(
+            near(Op.evaluate(n.op, *map(t.value, n.inputs)), t.value(n)) for t in map(Traced, samples) for n in t.nodes
+        )
         return "nested loops" if same and samples else MISSING
     return MISSING
 
@@ -149,7 +154,7 @@ def gradient(mode: str) -> Callable[[type[Op]], str]:
 
     def look(op: type[Op]) -> str:
         if op in NONDIFFERENTIABLE:
-            return "–"
+            return DASH
         samples = [s for s in SAMPLES.get(op, ()) if s.differentiable][:MOST]
         for sample in samples:
             check_gradients(sample.function, *sample.draw(np.random.default_rng(0)), order=2, modes=[mode])
@@ -174,7 +179,9 @@ def pickled(t: Traced) -> bool:
     """Comes back."""
     again = pickle.loads(pickle.dumps(t.graph))
     ops = [pickle.loads(pickle.dumps(node.op)) == node.op for node in t.nodes]
-    return str(again) == str(t.graph) and all(ops) and near(*(evaluate_graph(g, t.arrays)[0][0] for g in (again, t.graph)))
+    return (
+        str(again) == str(t.graph) and all(ops) and near(*(evaluate_graph(g, t.arrays)[0][0] for g in (again, t.graph)))
+    )
 
 
 PROPERTIES: Mapping[str, Callable[[type[Op]], str]] = {
@@ -186,7 +193,7 @@ PROPERTIES: Mapping[str, Callable[[type[Op]], str]] = {
 
 def cells(op: type[Op]) -> dict[str, str]:
     """A word for each property; an exemption is a dash."""
-    return {name: "–" if (op.name, name) in EXEMPT else look(op) for name, look in PROPERTIES.items()}
+    return {name: DASH if (op.name, name) in EXEMPT else look(op) for name, look in PROPERTIES.items()}
 
 
 def _filled(op: type[Op]) -> dict[str, str]:
@@ -194,7 +201,7 @@ def _filled(op: type[Op]) -> dict[str, str]:
     row = {}
     for name, look in PROPERTIES.items():
         try:
-            row[name] = "–" if (op.name, name) in EXEMPT else look(op)
+            row[name] = DASH if (op.name, name) in EXEMPT else look(op)
         except Exception as error:
             print(f"{op.name}, {name}: {type(error).__name__}: {error}", file=sys.stderr)
             row[name] = MISSING

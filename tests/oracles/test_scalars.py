@@ -30,7 +30,9 @@ def off(found: np.ndarray, true: Sequence[Any], scale: float) -> float:
     """The largest error in units in the last place of the true value, or of `scale` where that is larger."""
     with mp.workdps(50):
         sizes = [max(abs(float(y)), scale, 1e-300) for y in true]
-        return max(float(abs(mp.mpf(float(a)) - y) / float(np.spacing(s))) for a, y, s in zip(found, true, sizes, strict=True))
+        return max(
+            float(abs(mp.mpf(float(a)) - y) / float(np.spacing(s))) for a, y, s in zip(found, true, sizes, strict=True)
+        )
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)

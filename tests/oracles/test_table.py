@@ -7,9 +7,9 @@ import pytest
 from tensorgraph.ir.op import Op
 from tensorgraph.ops import all_ops
 from tests.oracles import table
-from tests.oracles.table import EXEMPT, MISSING, PATH, PROPERTIES, cells
+from tests.oracles.table import DASH, EXEMPT, MISSING, PATH, PROPERTIES, cells
 
-WORDS = {"yes", "mpmath", "nested loops", "Python", "order 2", "–"}
+WORDS = {"yes", "mpmath", "nested loops", "Python", "order 2", DASH}
 
 
 @pytest.mark.parametrize("op", all_ops(), ids=lambda op: op.name)
@@ -36,5 +36,5 @@ def test_exemptions_are_of_operations_and_have_reasons() -> None:
 def test_a_wrong_operation_leaves_a_cell_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorgraph.ops.reduction import Sum
 
-    monkeypatch.setitem(table.REFERENCES, Sum, lambda op, x: x)  # type: ignore[arg-type]
+    monkeypatch.setitem(table.REFERENCES, Sum, lambda op, x: x)
     assert table.value_oracle(Sum) == MISSING

@@ -31,7 +31,7 @@ def message(call: Callable[[], Any], kind: type[Exception] = GradientMismatch) -
     with pytest.raises(kind) as caught:
         call()
     text = re.sub(r"test_check_gradients\.py:\d+", "HERE", str(caught.value))
-    return re.sub(r"-?\d+\.\d+(e[-+]\d+)?", "#", text)
+    return re.sub(r"-?\d+\.\d+(e[-+]\d+)?|(?<=condition )\d+", "#", text)
 
 
 def half(x: Any) -> Any:
@@ -51,7 +51,8 @@ def test_message_of_the_reverse_mode() -> None:
     text = message(lambda: check_gradients(lambda p: half(p["w"][1]), {"w": [1.0, X]}, modes=["reverse"]))
     assert text == (
         "check_gradients: argument 0['w'][1], index (0,), reverse mode, order 1: the derivative of the result times a "
-        "random cotangent is # and the complex step gives # (HERE)"
+        "random cotangent is # and the complex step gives #; condition #; the custom gradient of f is to blame (HERE): "
+        "its operand 0, index (0,), reverse mode, order 1: the derivative is # and the complex step gives # (HERE)"
     )
 
 
@@ -59,7 +60,8 @@ def test_message_of_the_forward_mode() -> None:
     text = message(lambda: check_gradients(lambda x, y: y * half(x), X, 2.0, modes=["forward"]))
     assert text == (
         "check_gradients: result 0, index (0,), along a random direction, forward mode, order 1: the derivative is # "
-        "and the complex step gives # (HERE)"
+        "and the complex step gives #; condition #; the custom gradient of f is to blame (HERE): its operand 0, index "
+        "(0,), reverse mode, order 1: the derivative is # and the complex step gives # (HERE)"
     )
 
 
@@ -80,20 +82,6 @@ def test_message_names_fields() -> None:
 
     text = message(lambda: check_gradients(lambda p: p.x + half(p.y), Point(1.0, 2.0)))
     assert text.startswith("check_gradients: argument 0.y, index (), reverse mode, order 1: ")
-
-
-def test_message_at_a_kink() -> None:
-    text = message(lambda: check_gradients(tg.relu, 0.0))
-    assert text == (
-        "check_gradients: argument 0, index (), reverse mode, order 1: the derivative of the result times a random "
-        "cotangent is # and the central difference gives #; there is a kink or a jump: 0 from the left, # from the "
-        "right (HERE)"
-    )
-
-
-def test_message_outside_the_domain() -> None:
-    text = message(lambda: check_gradients(tg.sqrt, -1.0))
-    assert text.endswith("; the function is not finite there (HERE)")
 
 
 def test_message_of_no_argument() -> None:

@@ -44,7 +44,7 @@ def deep() -> tuple[tg.Tensor, tg.Tensor]:
 # ---- comparing
 
 
-@pytest.mark.parametrize("found, wanted, allowed, why", [
+@pytest.mark.parametrize(("found", "wanted", "allowed", "why"), [
     (np.array([1.0, np.nan]), np.array([1.0, np.nan]), {}, None),
     (np.array([0.0]), np.array([-0.0]), {}, "at (0,): 0.0 is not -0.0: the sign of zero differs"),
     (np.array([0.0]), np.array([-0.0]), {"ulp": 1}, None),
@@ -74,7 +74,9 @@ def test_kernels_graphs_and_functions() -> None:
     assert_equivalent(kernel, tg.Graph([x.node], [y.node]))
     assert_equivalent(tg.sinh, np.sinh, inputs=tensors("float64", (2,)))
     assert_equivalent(lambda x: x * 2, inputs=[np.ones(3)])
-    with pytest.raises(Inequivalent, match=r"assert_equivalent: exp and expm1 differ: result 0 at \(0,\): 1.0 is not 0.0"):
+    with pytest.raises(
+        Inequivalent, match=r"assert_equivalent: exp and expm1 differ: result 0 at \(0,\): 1.0 is not 0.0"
+    ):
         assert_equivalent(tg.exp, tg.expm1, inputs=[np.zeros(1)])
 
 
@@ -93,7 +95,9 @@ def test_failing_inputs_shrink() -> None:
 
 
 def test_functions_need_inputs() -> None:
-    with pytest.raises(ValueError, match="functions do not say what they take: give inputs=, arrays or a strategy of them"):
+    with pytest.raises(
+        ValueError, match="functions do not say what they take: give inputs=, arrays or a strategy of them"
+    ):
         assert_equivalent(tg.exp, tg.exp)
     with pytest.raises(ValueError, match="a int computes nothing: give a kernel, a Graph or a function"):
         assert_equivalent(3, tg.exp, inputs=[np.ones(1)])
@@ -148,7 +152,7 @@ def test_a_round_finds_nothing_and_repeats_itself() -> None:
     assert {"trace", "drop identities", "fold constants", "text", "pickle", "saved module"} <= set(one.stages)
 
 
-@pytest.mark.parametrize("planted, op", [(wrong_fold, "subtract"), (forgetful, "tanh")])
+@pytest.mark.parametrize(("planted", "op"), [(wrong_fold, "subtract"), (forgetful, "tanh")])
 def test_a_wrong_pass_is_found_named_and_reproduced(planted, op: str, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(PIPELINE, "fold_constants", planted)
     report = fuzz(2, seed=0, out=tmp_path, most_graphs=400)

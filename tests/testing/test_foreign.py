@@ -101,8 +101,8 @@ def test_no_scalar() -> None:
 
 def test_too_few_parts() -> None:
     assert message(lambda: check_gradients(lambda a, b: np.sum(a * b), X, X, gradient=lambda a, b: b)) == (
-        "check_gradients: the gradient has 1 parts where a tuple of one per floating-point argument is to be (2 in all) "
-        "(HERE)"
+        "check_gradients: the gradient has 1 parts where a tuple of one per floating-point argument is to be (2 in "
+        "all) (HERE)"
     )
 
 

@@ -66,7 +66,9 @@ def test_near_a_kink(name: str, off: float) -> None:
 def test_the_report_lists_the_elements() -> None:
     report = check_gradients(tg.relu, ZEROS, order=1, modes=["reverse"])
     assert len(report.notes) == 1
-    assert report.notes[0].startswith("argument 0, reverse mode, order 1, index (0,): at a kink of relu (test_kinks.py:")
+    assert report.notes[0].startswith(
+        "argument 0, reverse mode, order 1, index (0,): at a kink of relu (test_kinks.py:"
+    )
     assert report.notes[0].endswith("): judged from one side")
 
 
@@ -89,7 +91,7 @@ def test_any_subgradient_passes(share: float) -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.2, np.nan])
 def test_what_is_no_subgradient_does_not(share: float) -> None:
-    with pytest.raises(GradientMismatch, match="there is a kink or a jump: 0 and 1 from its two sides|relu"):
+    with pytest.raises(GradientMismatch, match=r"there is a kink or a jump|relu"):
         check_gradients(user(lambda g, x: g * tg.where(x > 0, 1, tg.where(x == 0, share, 0))), ZEROS, order=1)
 
 
@@ -109,8 +111,10 @@ def test_ties_shared_or_not(share: float) -> None:
 
 def test_a_kink_of_a_function_that_is_not_known() -> None:
     report = check_gradients(lambda x: np.sum(np.abs(x)), ZEROS, gradient=np.sign, order=1, modes=["reverse"])
-    assert report.notes == ("argument 0, reverse mode, order 1, index (0,): at a kink of the function: judged from one side",)
-    with pytest.raises(GradientMismatch, match="there is a kink or a jump: -1 and 1 from its two sides"):
+    assert report.notes == (
+        "argument 0, reverse mode, order 1, index (0,): at a kink of the function: judged from one side",
+    )
+    with pytest.raises(GradientMismatch, match=r"there is a kink or a jump: -\S+ and \S+ from its two sides"):
         check_gradients(lambda x: np.sum(np.abs(x)), ZEROS, gradient=lambda x: np.where(x == 0, 1.5, np.sign(x)))
 
 

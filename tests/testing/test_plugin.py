@@ -29,7 +29,7 @@ def test_profile():
     assert settings.default.max_examples == 60
 """
 
-MODELS = '''
+MODELS = """
 import numpy as np
 import tensorgraph as tg
 from tensorgraph import nn
@@ -54,7 +54,7 @@ def raises(x: "float64[3]"):
 
 model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1))
 three = 3
-'''
+"""
 
 
 @gradient_test(examples=5)
@@ -83,9 +83,9 @@ def test_a_wrong_gradient_is_found_at_small_arguments() -> None:
     assert any("'x': array(" in note for note in caught.value.__notes__)
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: gradient_test(lambda: 1), "gradient_test: <lambda> takes no argument: there is nothing to differentiate by"),
-    (lambda: gradient_test(lambda x: x, y=st.just(1)), "gradient_test: <lambda> has no argument 'y': its arguments are x"),
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: gradient_test(lambda: 1), "<lambda> takes no argument: there is nothing to differentiate by"),
+    (lambda: gradient_test(lambda x: x, y=st.just(1)), "<lambda> has no argument 'y': its arguments are x"),
 ])  # fmt: skip
 def test_what_cannot_be_drawn(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -101,9 +101,21 @@ def test_unknown_annotations_are_refused() -> None:
 
 def pytest_run(folder: Path, *options: str) -> str:
     (folder / "test_it.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "_tensorgraph_pytest", "-p", "no:cacheprovider", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "tensorgraph.pytest_plugin",
+        "-p",
+        "no:cacheprovider",
+        *options,
+    ]
     environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
-    done = subprocess.run([*command, "test_it.py"], cwd=folder, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [*command, "test_it.py"], cwd=folder, capture_output=True, text=True, env=environment, check=False
+    )
     return done.stdout + done.stderr
 
 
@@ -124,11 +136,13 @@ def test_workers_report_to_the_controller(tmp_path: Path) -> None:
     assert "tanh" in next(line for line in text.splitlines() if line.startswith("exercised: "))
 
 
-def test_without_the_options_nothing_is_loaded(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text("import sys\ndef test(): assert 'numpy' not in sys.modules")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "_tensorgraph_pytest", "-p", "no:cacheprovider", "test_it.py"]
+def test_without_the_options_no_tool_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("import sys\ndef test(): assert 'tensorgraph.testing' not in sys.modules")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tensorgraph.pytest_plugin", "-p", "no:cacheprovider"]
     environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [*command, "test_it.py"], cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
+    )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
@@ -164,7 +178,16 @@ def test_check_prints_a_report(models: str, monkeypatch, capsys) -> None:
         "  checked at 2 points, to order 2, in reverse and forward mode",
     ]  # fmt: skip
     code, out, _ = run(
-        monkeypatch, capsys, "check", f"{models}:right", "--input", "float64[n, 2]", "--input", "float64[2]", "--order", "1"
+        monkeypatch,
+        capsys,
+        "check",
+        f"{models}:right",
+        "--input",
+        "float64[n, 2]",
+        "--input",
+        "float64[2]",
+        "--order",
+        "1",
     )
     assert code == 0
     assert "y float64[2]" in out
@@ -185,7 +208,7 @@ def test_check_finds_a_wrong_gradient(models: str, monkeypatch, capsys) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("name, message", [
+@pytest.mark.parametrize(("name", "message"), [
     ("nothing", "has no 'nothing'; it has right, cube, wrong, raises"),
     ("three", "check: three is a int: name a function, a Module, or a test of gradient_test"),
     ("raises", "raised KeyError: 'lost'"),
@@ -197,10 +220,10 @@ def test_check_says_what_is_wrong(name: str, message: str, models: str, monkeypa
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("target, message", [
+@pytest.mark.parametrize(("target", "message"), [
     ("models", "'models' names nothing: write PATH.py:NAME or MODULE:NAME"),
     ("nowhere.py:f", "nowhere.py: there is no such file"),
-    ("no_such_module:f", "module no_such_module cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"),
+    ("no_such:f", "module no_such cannot be imported: ModuleNotFoundError: No module named 'no_such'"),
 ])  # fmt: skip
 def test_targets_that_are_not_there(target: str, message: str, monkeypatch, capsys) -> None:
     code, _, err = run(monkeypatch, capsys, "check", target)

@@ -1,4 +1,4 @@
-"""The pytest plugin: its options. It stands outside the package so that pytest starts without importing NumPy."""
+"""The pytest plugin: its options. The tools themselves load when an option asks for them."""
 
 from __future__ import annotations
 
