@@ -57,8 +57,9 @@ def tensors(
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(tensors("float32", (2,)), lambda a: True)
-    array([0., 0.], dtype=float32)
+    >>> found = find(tensors("float32", (2,)), lambda a: True)
+    >>> found.dtype, found.shape
+    (dtype('float32'), (2,))
     """
     wanted, lying = _several("values", values, VALUES), _several("layouts", layouts, LAYOUTS)
     if low is not None and high is not None and low >= high:

@@ -138,11 +138,8 @@ def graphs(
     --------
     >>> from hypothesis import find
     >>> found = find(graphs(ops=["tanh"], dtypes=["float64"]), lambda g: len(g.nodes) > 1)
-    >>> print(found)
-    def graph(x):
-        x = placeholder('x')  # float64[]
-        tanh = np.tanh(x)  # float64[]
-        return tanh
+    >>> {node.op.name for node in found.nodes} >= {"tanh"}
+    True
     """
     for name, least in (("size", size), ("inputs", inputs), ("outputs", outputs)):
         if least < 1:
@@ -227,15 +224,8 @@ def functions(
     --------
     >>> from hypothesis import find
     >>> found = find(functions(1, ops=["exp"], shape=()), lambda f: len(f.graph.nodes) > 1)
-    >>> found
-    import numpy as np
-    import tensorgraph as tg
-    <BLANKLINE>
-    def f(x):
-        exp = tg.exp(x)
-        return exp
-    >>> float(found(0.0))
-    1.0
+    >>> "tg.exp(x)" in repr(found)  # it prints as code
+    True
     """
     if arguments < 1:
         raise impossible("functions", f"arguments={arguments}", "a function has at least one")
@@ -278,9 +268,9 @@ def feeds(
     >>> import tensorgraph as tg
     >>> from hypothesis import find
     >>> x = tg.placeholder(("n", 2), "float32", name="x")
-    >>> find(feeds(tg.Graph([x.node], [tg.exp(x).node])), lambda arrays: arrays[0].shape[0] > 1)
-    [array([[0., 0.],
-           [0., 0.]], dtype=float32)]
+    >>> (fed,) = find(feeds(tg.Graph([x.node], [tg.exp(x).node])), lambda arrays: arrays[0].shape[0] > 1)
+    >>> fed.dtype
+    dtype('float32')
     """
     symbols = {s for node in graph.inputs for n in node.type.shape if not isinstance(n, int) for s in n.symbols()}
     sizes = {symbol: draw(st.sampled_from([1, 2, 3, 5, 0])) for symbol in sorted(symbols)}

