@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from tests.benchmarks.digits_step import batch, compiled_step, first_weights, ha
 from tests.benchmarks.timing import Result, alternating, seconds, timed
 
 IMPORT_BUDGET = 60.0  # milliseconds beyond NumPy
+NUMPY_IMPORT = 45.0  # milliseconds that NumPy itself takes where that budget was set
 NODE_BUDGET = 10.0  # microseconds
 
 CLOCK = "import time; start = time.process_time(); {}; print(time.process_time() - start)"  # its own time only
@@ -20,13 +22,20 @@ CLOCK = "import time; start = time.process_time(); {}; print(time.process_time()
 
 def _imported(statement: str) -> float:
     command = [sys.executable, "-c", CLOCK.format(statement)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return 1e3 * float(subprocess.run(command, capture_output=True, text=True, check=True, env=settings).stdout)
 
 
-def import_times(rounds: int) -> list[float]:
-    """Milliseconds that importing the library takes beyond NumPy, in fresh processes, in turn."""
+def import_times(rounds: int) -> list[tuple[float, float]]:
+    """Milliseconds of importing NumPy, and of the library beyond it, in fresh processes, in turn."""
     _imported("import tensorgraph")  # writes bytecode
-    return [1e3 * (_imported("import tensorgraph") - _imported("import numpy")) for _ in range(rounds)]
+    pairs = [(_imported("import numpy"), _imported("import tensorgraph")) for _ in range(rounds)]
+    return [(numpy, both - numpy) for numpy, both in pairs]
+
+
+def import_budget(pairs: list[tuple[float, float]]) -> float:
+    """The budget in milliseconds; a machine that takes longer over NumPy than most gets more in proportion."""
+    return IMPORT_BUDGET * max(1.0, min(numpy for numpy, _ in pairs) / NUMPY_IMPORT)
 
 
 def node_times(rounds: int, count: int = 2000) -> list[float]:
@@ -61,8 +70,10 @@ def run(smoke: bool) -> Result:
     rounds = 1 if smoke else 9
     count = 200 if smoke else 10_000
     x, y = chain(count)
+    imports = import_times(rounds)
     results: Result = {
-        "import beyond NumPy, ms (budget 60)": median(import_times(rounds)),
+        "import NumPy, ms": median(numpy for numpy, _ in imports),
+        "import beyond NumPy, ms (budget 60)": median(extra for _, extra in imports),
         "build a node, us (budget 10)": median(node_times(rounds)),
         f"compile a chain of {count}, us a node": 1e6 * seconds(lambda: tg.compile([x], y), min(rounds, 3)) / count,
         "compile the 784-16-16-10 training step, ms": 1e3 * seconds(compiled_step, rounds),

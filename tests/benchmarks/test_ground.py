@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tensorgraph as tg
-from tests.benchmarks.bench_ground import IMPORT_BUDGET, NODE_BUDGET, chain, import_times, node_times
+from tests.benchmarks.bench_ground import NODE_BUDGET, chain, import_budget, import_times, node_times
 from tests.benchmarks.digits_step import batch, compiled_step, first_weights, hand_written
 from tests.benchmarks.timing import timed
 
@@ -18,10 +18,10 @@ LATE = ["PIL", "graphviz", "hypothesis", "matplotlib", "networkx", "opt_einsum",
 
 
 def test_importing_is_quick() -> None:
-    times: list[float] = []
-    while len(times) < 12 and (not times or min(times) > IMPORT_BUDGET):
-        times += import_times(2)
-    assert min(times) <= IMPORT_BUDGET
+    pairs: list[tuple[float, float]] = []
+    while len(pairs) < 12 and (not pairs or min(extra for _, extra in pairs) > import_budget(pairs)):
+        pairs += import_times(2)
+    assert min(extra for _, extra in pairs) <= import_budget(pairs)
 
 
 def test_a_node_is_quick_to_build() -> None:
