@@ -9,7 +9,7 @@ from tensorgraph.array.reduction import sum
 from tensorgraph.array.shape import permute_dims, reshape
 from tensorgraph.array.tensor import Tensor, TensorLike, apply, promote
 from tensorgraph.errors import ShapeError
-from tensorgraph.ir.dims import DimLike, dim_key
+from tensorgraph.ir.dims import DimLike, dim_key, product
 from tensorgraph.ir.provenance import located
 from tensorgraph.ops.linalg import Matmul
 
@@ -152,24 +152,17 @@ def _product(a: str, x: Tensor, b: str, y: Tensor, needed: set[str]) -> tuple[st
     right = permute_dims(y, [b.index(c) for c in [*batch, *inner, *columns]])
     nb, nr, ni = len(batch), len(rows), len(inner)
     left_shape, right_shape = left.shape, right.shape
-    product = apply(
+    contracted = apply(
         Matmul(),
-        reshape(left, (*left_shape[:nb], _size(left_shape[nb : nb + nr]), _size(left_shape[nb + nr :]))),
-        reshape(right, (*right_shape[:nb], _size(right_shape[nb : nb + ni]), _size(right_shape[nb + ni :]))),
+        reshape(left, (*left_shape[:nb], product(left_shape[nb : nb + nr]), product(left_shape[nb + nr :]))),
+        reshape(right, (*right_shape[:nb], product(right_shape[nb : nb + ni]), product(right_shape[nb + ni :]))),
     )
-    shape = (*product.shape[:nb], *left_shape[nb : nb + nr], *right_shape[nb + ni :])
-    return "".join([*batch, *rows, *columns]), reshape(product, shape)
+    shape = (*contracted.shape[:nb], *left_shape[nb : nb + nr], *right_shape[nb + ni :])
+    return "".join([*batch, *rows, *columns]), reshape(contracted, shape)
 
 
 def _known_equal(x: Tensor, a: str, y: Tensor, b: str, letter: str) -> bool:
     return dim_key(x.shape[a.index(letter)]) == dim_key(y.shape[b.index(letter)])
-
-
-def _size(sizes: Sequence[DimLike]) -> DimLike:
-    total: DimLike = 1
-    for n in sizes:
-        total = total * n
-    return total
 
 
 def _aligned(x: Tensor, term: str, wanted: str) -> Tensor:

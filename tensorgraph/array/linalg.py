@@ -12,7 +12,7 @@ from tensorgraph.array.selection import where
 from tensorgraph.array.shape import expand_dims, permute_dims, reshape, squeeze
 from tensorgraph.array.tensor import Tensor, TensorLike, apply, asarray, promote
 from tensorgraph.errors import ShapeError
-from tensorgraph.ir.dims import DimLike, dim_key
+from tensorgraph.ir.dims import dim_key, product
 from tensorgraph.ir.provenance import located
 from tensorgraph.ops.linalg import Matmul
 
@@ -136,17 +136,10 @@ def tensordot(x1: TensorLike, x2: TensorLike, /, *, axes: int | tuple[Sequence[i
     free_a = [i for i in range(a.ndim) if i not in left]
     free_b = [j for j in range(b.ndim) if j not in right]
     shape = [a.shape[i] for i in free_a] + [b.shape[j] for j in free_b]
-    inner = _size([a.shape[i] for i in left])
-    rows = reshape(permute_dims(a, free_a + left), (_size([a.shape[i] for i in free_a]), inner))
-    columns = reshape(permute_dims(b, right + free_b), (inner, _size([b.shape[j] for j in free_b])))
+    inner = product([a.shape[i] for i in left])
+    rows = reshape(permute_dims(a, free_a + left), (product([a.shape[i] for i in free_a]), inner))
+    columns = reshape(permute_dims(b, right + free_b), (inner, product([b.shape[j] for j in free_b])))
     return reshape(apply(Matmul(), rows, columns), shape)
-
-
-def _size(sizes: Sequence[DimLike]) -> DimLike:
-    total: DimLike = 1
-    for n in sizes:
-        total = total * n
-    return total
 
 
 def _paired(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]]:

@@ -30,7 +30,7 @@ from tensorgraph.array.functions import (
     zeros_like,
 )
 from tensorgraph.array.tensor import Tensor, apply, asarray
-from tensorgraph.ir.dims import DimLike
+from tensorgraph.ir.dims import DimLike, product
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.op import Operand
 from tensorgraph.ops import indexing as ix
@@ -120,7 +120,7 @@ def prod_adjoint(n: Any, g: Tensor, x: Tensor) -> Tensor:
     axes = n.op.axis
     kept = [i for i in range(x.ndim) if i not in axes]
     order = [*kept, *axes]
-    count = _size([x.shape[i] for i in axes])
+    count = product([x.shape[i] for i in axes])
     rows = reshape(permute_dims(x, order), (*[x.shape[i] for i in kept], count))
     others = _others_by_halves(rows) if isinstance(count, int) else _others_by_table(rows, count)
     back = permute_dims(reshape(others, [x.shape[i] for i in order]), inverse(order))
@@ -160,13 +160,6 @@ def _joined(a: Tensor, b: Tensor) -> Tensor:
 
 def _stacked(a: Tensor, b: Tensor) -> Tensor:
     return concat([expand_dims(a, -1), expand_dims(b, -1)], axis=-1)
-
-
-def _size(sizes: Sequence[DimLike]) -> DimLike:
-    total: DimLike = 1
-    for n in sizes:
-        total = total * n
-    return total
 
 
 # ---- moving and indexing

@@ -7,12 +7,23 @@ for all sizes raises `DimError` rather than guess.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NoReturn, TypeAlias
 
 from tensorgraph.errors import DimError
 
-__all__ = ["Dim", "DimLike", "Shape", "clamp", "dim_key", "evaluate_dim", "exact_div", "parse_dim", "same_shape"]
+__all__ = [
+    "Dim",
+    "DimLike",
+    "Shape",
+    "clamp",
+    "dim_key",
+    "evaluate_dim",
+    "exact_div",
+    "parse_dim",
+    "product",
+    "same_shape",
+]
 
 
 class _Atom:
@@ -272,6 +283,14 @@ def _ratio(term: tuple[Monomial, int], by: tuple[Monomial, int]) -> DimLike | No
             return None
         left.remove(factor)
     return _make({tuple(left): term[1] // by[1]}) if term[1] % by[1] == 0 else None
+
+
+def product(sizes: Iterable[DimLike]) -> DimLike:
+    """The product of sizes; 1 of none."""
+    total: DimLike = 1
+    for size in sizes:
+        total = total * size
+    return total
 
 
 def dim_key(value: DimLike) -> object:
