@@ -69,7 +69,8 @@ def tried(
                         if not waiting or time.monotonic() > end or faults:
                             return
                         mutant = waiting.pop()
-                    outcome = _outcome(mutant, root, ask, tests)
+                        request = _request(mutant, root, tests)  # CPython 3.11 cannot parse in two threads at once
+                    outcome = _outcome(mutant, ask(request))
                     with lock:
                         outcomes.append(outcome)
                         tell(outcome)
@@ -86,14 +87,16 @@ def tried(
     return sorted(outcomes, key=lambda outcome: mutants.index(outcome.mutant))
 
 
-def _outcome(mutant: Mutant, root: Path, ask: Callable[[dict[str, Any]], dict[str, Any]], tests: bool) -> Outcome:
-    request = {
+def _request(mutant: Mutant, root: Path, tests: bool) -> dict[str, Any]:
+    return {
         "id": mutant.id,
         "path": str(root / "tensorgraph" / mutant.target.path),
         "source": mutant.source(root),
         "plan": [mutant.target.kind, mutant.ops(), mutant.target.tests if tests else ()],
     }
-    answer = ask(request)
+
+
+def _outcome(mutant: Mutant, answer: dict[str, Any]) -> Outcome:
     return Outcome(mutant, answer["found"], answer["why"], answer["seconds"], tuple(answer["unsound"]))
 
 
