@@ -23,6 +23,7 @@ from tensorgraph.ir.node import Node, Pick, Result, topological
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.provenance import Context, context, located
 from tensorgraph.ops import elementwise, indexing, reduction, shape
+from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.meta import Override
 
 __all__ = ["pull_back"]
@@ -32,6 +33,9 @@ _PASSING = (
     elementwise.Add, elementwise.Subtract, elementwise.Negative, elementwise.Where, elementwise.Cast, elementwise.Conj,
     elementwise.Real, elementwise.Imag,
 )  # fmt: skip
+
+# Ops whose adjoint multiplies by what may be infinite or NaN where it does not count.
+_MULTIPLYING = (elementwise.Elementwise, reduction.Reduction, Matmul)
 
 
 class Cotangent(NamedTuple):
@@ -145,17 +149,13 @@ def _contribution(node: Node, total: Any, i: int, own: Sequence[Tensor | None] |
         return _Indexed(node.op.index, total)
     source = node.inputs[i]
     g = total.value if isinstance(total, Cotangent) else total
-    value = _by_rule(node, g, i) if own is None else own[i]
+    mask = total.mask if isinstance(total, Cotangent) else None
+    value = _by_rule(node, g, i, mask) if own is None else own[i]
     if value is None:
         return None
-    mask = total.mask if isinstance(total, Cotangent) else None
     if mask is not None:
         mask = _mask_below(node, mask, i)
-        if (
-            mask is not None
-            and not isinstance(node.op, _PASSING)
-            and isinstance(node.op, (elementwise.Elementwise, reduction.Reduction))
-        ):
+        if mask is not None and isinstance(node.op, _MULTIPLYING) and not isinstance(node.op, _PASSING):
             value = where(mask, value, 0)
     if isinstance(node.op, elementwise.Where):
         taken = Tensor(node.inputs[0])
@@ -190,9 +190,11 @@ def _by_own_rule(node: Node, total: Any) -> Sequence[Tensor | None] | None:
     return [None if part is None else asarray(part) for part in given]
 
 
-def _by_rule(node: Node, g: Any, i: int) -> Tensor | None:
+def _by_rule(node: Node, g: Any, i: int, mask: Tensor | None = None) -> Tensor | None:
     """What flows to input i by the table."""
     inputs = [Tensor(source) for source in node.inputs]
+    if mask is not None and isinstance(node.op, Matmul):  # rows and columns of no element that is taken do not count
+        inputs = [where(any_(mask, k, keepdims=True), x, 0) for k, x in zip((-1, -2), inputs, strict=True)]
     rule = RULES[type(node.op)]
     applied = Applied(node.op, Tensor(node) if len(node.types) == 1 else None)
     if isinstance(rule, Each):
@@ -212,6 +214,9 @@ def _mask_below(node: Node, mask: Tensor, i: int) -> Tensor | None:
     if isinstance(op, reduction.Reduction):
         kept = mask if op.keepdims or not op.axis else _expanded(mask, op.axis)
         return broadcast_to(kept, node.inputs[0].type.shape)
+    if isinstance(op, Matmul):
+        read = any_(mask, (-1, -2)[i], keepdims=True)
+        return broadcast_to(read, (*mask.shape[:-2], *node.inputs[i].type.shape[-2:]))
     if isinstance(op, (shape._Movement, indexing._Indexing)):
         pulled = _by_rule(node, astype(mask, np.float32), i)
         return None if pulled is None else pulled != 0

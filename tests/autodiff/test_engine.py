@@ -220,3 +220,19 @@ def test_a_mask_that_is_scalar_or_broadcast() -> None:
     assert tg.grad(f)(tg.asarray(2.0), tg.asarray([[True], [False], [True]])).numpy() == pytest.approx(3.0)
     check = tg.grad(lambda s: tg.sum(tg.where(tg.asarray([True, False]), tg.log(s), s)))
     assert float(check(tg.asarray(0.5))) == 3.0
+
+
+def test_where_leaks_nothing_through_a_matrix_product() -> None:
+    rows = np.array([[1.0, 2.0], [-1.0, 3.0], [4.0, 5.0]])
+    kept = np.array([True, False, True])
+
+    def loss(x: tg.Tensor, w: tg.Tensor) -> tg.Tensor:
+        return tg.sum(tg.where(kept[:, None], tg.log(x) @ w, 0))
+
+    w = np.array([[1.0, -1.0, 2.0], [0.5, 3.0, 1.0]])
+    dx, dw = tg.grad(loss, (0, 1))(tg.asarray(rows), tg.asarray(w))
+    np.testing.assert_allclose(dx, np.where(kept[:, None], w.sum(1) / rows, 0))
+    np.testing.assert_allclose(dw, np.log(rows[kept]).sum(0)[:, None] * np.ones(3))
+    bx, bw = tg.grad(lambda x, w: loss(tg.broadcast_to(x, (2, 3, 2)), w), (0, 1))(tg.asarray(rows), tg.asarray(w))
+    np.testing.assert_allclose(bx, 2 * np.asarray(dx))
+    np.testing.assert_allclose(bw, 2 * np.asarray(dw))
