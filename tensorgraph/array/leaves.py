@@ -94,7 +94,10 @@ class Parameter(Tensor):
             message = f"parameter {self.name!r} is {self.node.type} and cannot take a value of shape {list(new.shape)}"
             raise located(ShapeError(message))
         storage = self._op.storage
-        storage.value = new.astype(storage.value.dtype)
+        if storage.value.flags.writeable:
+            storage.value[...] = new.astype(storage.value.dtype)
+        else:
+            storage.value = new.astype(storage.value.dtype)
 
     def _value(self, asked: str) -> Array:
         value = self._op.storage.value.view()  # current, and never cached

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tensorgraph.codegen.helpers import Definitions, Import, define
 from tensorgraph.codegen.layout import broken, commented, listed
-from tensorgraph.codegen.runtime import call
-from tensorgraph.codegen.sizes import buffer_sizes, read_sizes, size_expressions
+from tensorgraph.codegen.runtime import call, carve
+from tensorgraph.codegen.sizes import read_sizes, size_expressions, workspace_sizes
+from tensorgraph.codegen.statements import Speller
+from tensorgraph.codegen.workspace import definitions, identifiers, pruned, state_layout, update_lines
 from tensorgraph.errors import CompileError
-from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.names import Namer, is_literal, symbols_of
 from tensorgraph.ir.node import Node
-from tensorgraph.ir.text import literal, operand_texts, spell
+from tensorgraph.ir.text import literal, spell
 from tensorgraph.ops.custom import Custom
-from tensorgraph.ops.meta import Barrier
-from tensorgraph.schedule.plan import MODULE_NAMES
-from tensorgraph.schedule.program import Program, Statement
+from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED
+from tensorgraph.schedule.program import Arena, Program
 
-__all__ = ["Module", "emit", "state_nodes"]
+__all__ = ["Module", "emit"]
+
+UPDATE_IMPORTS = (
+    Import("collections", "deque", "deque"),
+    Import("functools", "partial", "partial"),
+    Import("operator", "", "operator"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Module:
     definitions
         The functions that it contains, and their imports.
     constants, body
-        Lines of small constants; of the functions ``buffers`` and ``compute``.
+        Lines of small constants; of the functions ``workspace`` and ``compute``.
     functions
         Functions that the user defined, by the names under which they are called.
     statements
@@ -109,7 +115,7 @@ def _merged(imports: Sequence[Import]) -> list[str]:
 
 
 def emit(program: Program, name: str, *, locations: bool = True) -> Module:
-    """A module with two functions: ``buffers`` makes memory, ``compute`` runs the program.
+    """A module with two functions: ``workspace`` makes memory and views of it, ``compute`` runs the program.
 
     Parameters
     ----------
@@ -126,24 +132,21 @@ def emit(program: Program, name: str, *, locations: bool = True) -> Module:
         If a size cannot be told from the inputs.
     """
     customs = _custom_names(program)
-    definitions = _definitions(program, customs)
+    speller = Speller(program, customs, Namer([*_taken(program), *customs.values()]))
+    lines, offsets = _statements(program, speller, locations)
+    workspace, held = _workspace(program, speller, lines)
+    head = [*workspace, "", "", *_compute_head(program, held)]
+    offsets = [(len(head) + offset, node) for offset, node in offsets]
     constants = [
         line
         for n in program.graph.nodes
         if isinstance(n.op, Constant) and not n.op.large and not is_literal(n)
         for line in commented(f"{program.names[n]} = {spell(n, program.names)}", str(n.type), "")
     ]
-    body = [*_buffers(program), "", ""]
-    compute, offsets = _compute(program, customs, locations)
-    offsets = [(len(body) + offset, node) for offset, node in offsets]
+    constants += [line for number, code in speller.numbers.items() for line in broken(f"{number} = {code}")]
     functions = {name: function for function, name in customs.items()}
-    return Module(_summary(program, name), definitions, constants, [*body, *compute], functions, offsets)
-
-
-def state_nodes(graph: Graph) -> list[Node]:
-    """What ``compute`` takes as state: variables, then constants too large to print."""
-    constants = [n for n in graph.nodes if isinstance(n.op, Constant) and n.op.large]
-    return [*graph.variables, *constants]
+    definitions = _definitions(program, customs)
+    return Module(_summary(program, name), definitions, constants, [*head, *lines], functions, offsets)
 
 
 def _summary(program: Program, name: str) -> list[str]:
@@ -158,11 +161,17 @@ def _summary(program: Program, name: str) -> list[str]:
     ]
 
 
+def _taken(program: Program) -> list[str]:
+    """Names that mean something in the module."""
+    helpers = {h.__name__ for n in program.graph.nodes if not isinstance(n.op, Custom) for h in n.op.helpers}
+    buffers = [buffer.name for buffer in program.buffers]
+    arenas = [a.name for update in program.updates for a in (*update.state, *update.work)]
+    return [*RESERVED, *helpers, *program.names.values(), *buffers, *arenas, *symbols_of(program.graph)]
+
+
 def _custom_names(program: Program) -> dict[Callable[..., Any], str]:
     """Names for the functions that users gave."""
-    ours = {h.__name__ for n in program.graph.nodes if not isinstance(n.op, Custom) for h in n.op.helpers}
-    buffers = [buffer.name for buffer in program.buffers]
-    namer = Namer([*MODULE_NAMES, *ours, *program.names.values(), *buffers, *symbols_of(program.graph)])
+    namer = Namer(_taken(program))
     found: dict[Callable[..., Any], str] = {}
     for node in program.graph.nodes:
         if isinstance(node.op, Custom) and node.op.function not in found:
@@ -173,37 +182,49 @@ def _custom_names(program: Program) -> dict[Callable[..., Any], str]:
 def _definitions(program: Program, customs: Mapping[Callable[..., Any], str]) -> Definitions:
     """Our helpers, and the users' functions where they can be copied."""
     helpers: dict[str, Callable[..., Any]] = {"call": call} if customs else {}
-    for node in program.graph.nodes:
+    helpers |= {"carve": carve} if program.slots else {}
+    for node in (*program.bound, *(s.node for s in program.statements if s.buffer is None)):
         for helper in () if isinstance(node.op, Custom) else node.op.helpers:
             if helpers.setdefault(helper.__name__, helper) is not helper:
                 raise CompileError(f"two different functions are called {helper.__name__!r}: rename one of them")
-    taken = frozenset(MODULE_NAMES) - {"call"}
+    taken = frozenset(MODULE_NAMES) - {"call", "carve"}
     known = define(helpers, taken)
+    known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})
     return define({name: function for function, name in customs.items()}, taken, known) if customs else known
 
 
-def _buffers(program: Program) -> list[str]:
-    lines = [f"def buffers({', '.join(buffer_sizes(program))}):", '    """Memory that calls take turns in."""']
-    if not program.buffers:
-        return [*lines, "    return ()"]
-    lines.append("    return (")
-    for buffer in program.buffers:
-        shape = listed([str(n) for n in buffer.type.shape])
-        lines.append(f"        np.empty({shape}, np.{buffer.type.dtype.name}),  # {buffer.name}")
-    return [*lines, "    )"]
+def _workspace(program: Program, speller: Speller, compute: list[str]) -> tuple[list[str], list[str]]:
+    """The lines of the function that makes memory, and the names of what it gives."""
+    update = update_lines(program, speller) if program.updates else []
+    layout = state_layout(program)
+    state = [entry.name if isinstance(entry, Arena) else program.names[entry] for entry in layout]
+    used = identifiers(compute)
+    kept = pruned(definitions(program, speller), [*used, *identifiers(update)])
+    held = [name for name in dict.fromkeys([*state, *(d.name for d in kept)]) if name in used]
+    read = identifiers([*update, *(line for d in kept for line in d.lines)]).union(held)
+    arguments = ", ".join(["state", *workspace_sizes(program)])
+    lines = [*broken(f"def workspace({arguments}):"), '    """Memory of one call at a time, and views of it."""']
+    lines += _unpacked([name if name in read else "_" for name in state], "state")
+    lines += [line for definition in kept for line in definition.lines]
+    held += ["update"] if update else []
+    return [*lines, *update, *broken(f"    return {listed(held)}")], held
 
 
-def _compute(
-    program: Program, customs: Mapping[Callable[..., Any], str], locations: bool
-) -> tuple[list[str], list[tuple[int, Node]]]:
-    """The lines of ``compute``, and at which of them each statement begins."""
-    graph, names = program.graph, program.names
-    arguments = listed([*(names[n] for n in graph.inputs), "state", "memory"])
-    lines = [*broken(f"def compute{arguments}:"), '    """Outputs, then next values of the state."""']
-    lines += _unpacked(_read_state(program), "state")
-    lines += _unpacked([b.name for b in program.buffers], "memory")
-    sizes = size_expressions(graph, names, [*read_sizes(program), *buffer_sizes(program)])
-    lines += [f"    {symbol} = {sizes[symbol]}" for symbol in _wanted(sizes, read_sizes(program))]
+def _compute_head(program: Program, held: list[str]) -> list[str]:
+    """The first lines of ``compute``: it unpacks what the workspace holds."""
+    names = program.names
+    arguments = listed([*(names[n] for n in program.graph.inputs), "memory"])
+    lines = broken(f"def compute{arguments}:".replace(",):", "):"))
+    lines.append('    """The outputs; the next values of the state are written to it."""' if program.updates
+                 else '    """The outputs."""')  # fmt: skip
+    sizes = size_expressions(program.graph, names, [*read_sizes(program), *workspace_sizes(program)])
+    read = set(read_sizes(program))
+    return [*lines, *_unpacked(held, "memory"), *(f"    {s} = {text}" for s, text in sizes.items() if s in read)]
+
+
+def _statements(program: Program, speller: Speller, locations: bool) -> tuple[list[str], list[tuple[int, Node]]]:
+    """The other lines of ``compute``, and at which of them each statement begins."""
+    lines: list[str] = []
     offsets: list[tuple[int, Node]] = []
     place = ""
     for statement in program.statements:
@@ -212,22 +233,16 @@ def _compute(
             place = comment
             lines += ["", f"    # {comment}"] if comment else [""]
         offsets.append((len(lines), statement.node))
-        lines += _statement(program, statement, customs)
-    results = [_returned(program, graph.outputs), _returned(program, [value for _, value in graph.updates])]
-    return [*lines, *([""] if program.statements else []), *broken(f"    return {', '.join(results)}")], offsets
-
-
-def _wanted(sizes: Mapping[str, str], read: Iterable[str]) -> Iterator[str]:
-    wanted = set(read)
-    return (symbol for symbol in sizes if symbol in wanted)
-
-
-def _read_state(program: Program) -> list[str]:
-    """Names of the state, ``_`` for what is only written."""
-    graph = program.graph
-    read = {source for node in graph.nodes for source in node.inputs}
-    read.update(graph.outputs, (value for _, value in graph.updates))
-    return [program.names[node] if node in read else "_" for node in state_nodes(graph)]
+        lines += speller.statement(statement)
+    lines += [""] if program.statements else []
+    results = _returned(program, program.graph.outputs)
+    if not program.updates:
+        return [*lines, *broken(f"    return {results}")], offsets
+    lines += [
+        *broken(f"    outputs = {results}"),
+        "    deque(map(operator.call, update), 0)  # all at once, whatever interrupts",
+    ]
+    return [*lines, "    return outputs"], offsets
 
 
 def _unpacked(names: list[str], whole: str) -> list[str]:
@@ -243,37 +258,6 @@ def _place(node: Node, locations: bool) -> str:
     if locations and origin.location is not None:
         parts.append(str(origin.location))
     return ", ".join(filter(None, parts))
-
-
-def _statement(program: Program, statement: Statement, customs: Mapping[Callable[..., Any], str]) -> list[str]:
-    node = statement.node
-    comment = ", ".join(map(str, node.types))
-    if isinstance(node.op, Barrier):
-        code = ", ".join(operand_texts(node, program.names)[: node.op.results])
-        comment += ", computed again from here"
-    elif isinstance(node.op, Custom):
-        code = _called(node, program.names, customs[node.op.function])
-    elif node.op.helpers:
-        code = node.op.spell([_operand(source, program.names) for source in node.inputs])
-    else:
-        code = spell(node, program.names, statement.buffer.name if statement.buffer else None)
-    if statement.reordered and not isinstance(node.op, Custom):
-        code = f'np.asarray({code}, order="C")'
-    lines = commented(f"{', '.join(program.targets(node))} = {code}", comment)
-    if statement.frees:
-        lines += broken(f"    del {', '.join(program.names[source] for source in statement.frees)}")
-    return lines
-
-
-def _operand(source: Node, names: Mapping[Node, str]) -> str:
-    """An operand of a function, which may ask for its dtype: a number of NumPy's, never of Python's."""
-    return literal(source, None) if is_literal(source) else names[source]
-
-
-def _called(node: Node, names: Mapping[Node, str], function: str) -> str:
-    kinds = [f"(np.{t.dtype.name}, {listed([str(n) for n in t.shape])})" for t in node.types]
-    operands = [_operand(source, names) for source in node.inputs]
-    return f"call({', '.join([function, *operands])}, results={listed(kinds, '[', ']')})"
 
 
 def _returned(program: Program, nodes: Sequence[Node]) -> str:

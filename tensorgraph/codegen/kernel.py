@@ -7,6 +7,7 @@ import linecache
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -14,22 +15,22 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tensorgraph.codegen.emit import Module, state_nodes
+from tensorgraph.codegen.emit import Module
 from tensorgraph.codegen.inputs import Inputs
 from tensorgraph.codegen.module import save_module
-from tensorgraph.codegen.sizes import buffer_sizes
+from tensorgraph.codegen.sizes import workspace_sizes
+from tensorgraph.codegen.state import State
 from tensorgraph.ir.graph import Graph
-from tensorgraph.ir.leaves import Constant, Variable
-from tensorgraph.ir.op import Op
 from tensorgraph.ir.tree import Tree, unflatten_tree
 from tensorgraph.ir.types import Array
+from tensorgraph.ops.custom import Custom
 from tensorgraph.schedule.program import Program
 
 __all__ = ["Kernel", "Stage"]
 
 REMEMBERED = 4  # sets of shapes whose memory is kept between calls
 
-Memory: TypeAlias = "tuple[Array, ...]"
+Memory: TypeAlias = "tuple[Any, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,31 @@ class Stage:
 
     def __str__(self) -> str:
         return f"# {self.name} ({self.seconds * 1e3:.1f} ms)\n{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The memory of one call at a time, and the context in which it runs."""
+
+    memory: Memory
+    context: Context
+
+    def run(self, compute: Callable[..., Sequence[Any]], *operands: Any) -> Sequence[Any]:
+        """Compute without warnings: a context that was made before takes a sixth of the time of ``np.errstate``."""
+        return self.context.run(compute, *operands)
+
+
+def _quiet() -> Context:
+    """A context in which NumPy warns of nothing."""
+    context = Context()
+    context.run(np.seterr, all="ignore")
+    return context
+
+
+def _quietly(space: Space, compute: Callable[..., Sequence[Any]], *operands: Any) -> Sequence[Any]:
+    """Compute without warnings in the caller's context, which users' functions may ask."""
+    with np.errstate(all="ignore"):
+        return compute(*operands)
 
 
 class Kernel:
@@ -69,14 +95,15 @@ class Kernel:
         self._module = module
         self._structure = structure
         self._inputs = Inputs(name, program.graph)
-        self._state = [node.op for node in state_nodes(program.graph)]
-        self._updated = [v.op.storage for v, _ in program.graph.updates if isinstance(v.op, Variable)]
-        self._turn = RLock() if self._updated else nullcontext()
+        self._state = State(program)
+        self._turn = RLock() if program.updates else nullcontext()
         self._filename, namespace = _loaded(name, self.source, module.functions)
-        self._buffers: Callable[..., Memory] = namespace["buffers"]
-        self._compute: Callable[..., tuple[Sequence[Any], Sequence[Array]]] = namespace["compute"]
-        self._sizes = buffer_sizes(program)
-        self._memory: dict[tuple[Any, ...], list[Memory]] = {}
+        self._workspace: Callable[..., Memory] = namespace["workspace"]
+        self._compute: Callable[..., Sequence[Any]] = namespace["compute"]
+        self._sizes = workspace_sizes(program)
+        self._free: dict[tuple[Any, ...], list[Space]] = {}
+        self._run = _quietly if any(isinstance(s.node.op, Custom) for s in program.statements) else Space.run
+        self._state.watch(self)
 
     @property
     def graph(self) -> Graph:
@@ -85,47 +112,41 @@ class Kernel:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tree:
         arrays = self._inputs.read(args, kwargs)
-        free = self._free(arrays)
         with self._turn:
-            memory = self._taken(free, arrays)
+            free = self._spaces(arrays)
+            space = self._taken(free, arrays)
             try:
-                with np.errstate(all="ignore"):
-                    outputs, values = self._compute(*arrays, [_value(op) for op in self._state], memory)
+                outputs = self._run(space, self._compute, *arrays, space.memory)
             except Exception as error:
                 self._explain(error)
                 raise
-            self._commit(values)
-        free.append(memory)
+            free.append(space)
         return unflatten_tree(self._structure, [np.asarray(output) for output in outputs])
 
-    def _free(self, arrays: Sequence[Array]) -> list[Memory]:
-        """Memory for these shapes that no call is using."""
+    def moved(self) -> None:
+        """Forget all memory: a variable has been moved, and views of it are bound there."""
+        self._free = {}
+
+    def _spaces(self, arrays: Sequence[Array]) -> list[Space]:
+        """Workspaces for these shapes that no call is using."""
         shapes = tuple([array.shape for array in arrays])
-        free = self._memory.get(shapes)
+        free = self._free.get(shapes)
         if free is None:
             self._inputs.sizes(arrays)  # the shapes are new: do they fit?
-            while len(self._memory) >= REMEMBERED:
-                self._memory.pop(next(iter(self._memory)), None)
-            free = self._memory.setdefault(shapes, [])
+            self._state.settle()  # may move variables, and so make `moved` be called
+            while len(self._free) >= REMEMBERED:
+                self._free.pop(next(iter(self._free)), None)
+            free = self._free.setdefault(shapes, [])
         return free
 
-    def _taken(self, free: list[Memory], arrays: Sequence[Array]) -> Memory:
+    def _taken(self, free: list[Space], arrays: Sequence[Array]) -> Space:
         try:
             return free.pop()
-        except IndexError:  # all of it is in use
+        except IndexError:  # all of them are in use
             sizes = self._inputs.sizes(arrays) if self._sizes else {}
-            return self._buffers(**{symbol: sizes[symbol] for symbol in self._sizes})
-
-    def _commit(self, values: Sequence[Array]) -> None:
-        """Write all next values; an interrupt in between is held until the rest is written."""
-        pairs = [(storage.value, value) for storage, value in zip(self._updated, values, strict=True)]
-        try:
-            for target, value in pairs:
-                np.copyto(target, value)
-        except BaseException:
-            for target, value in pairs:  # the values are still there: writing them again is harmless
-                np.copyto(target, value)
-            raise
+            with np.errstate(all="ignore"):
+                memory = self._workspace(self._state.arrays(), **{symbol: sizes[symbol] for symbol in self._sizes})
+            return Space(memory, _quiet())
 
     def _explain(self, error: Exception) -> None:
         """Note the user's line on an error that emitted source raised."""
@@ -162,12 +183,6 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<Kernel {self.name}({self._inputs}): {len(self.program.statements)} statements>"
-
-
-def _value(op: Op) -> Array:
-    value = op.storage.value if isinstance(op, Variable) else op.value if isinstance(op, Constant) else None
-    assert value is not None
-    return value if value.flags.c_contiguous else np.asarray(value, order="C")
 
 
 def _loaded(name: str, source: str, functions: Mapping[str, Callable[..., Any]]) -> tuple[str, dict[str, Any]]:

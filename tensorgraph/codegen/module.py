@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tensorgraph.codegen.emit import Module, state_nodes
+from tensorgraph.codegen.emit import Module
 from tensorgraph.codegen.helpers import Import, define
 from tensorgraph.codegen.layout import broken, listed
-from tensorgraph.codegen.runtime import checked, held, load_state, save_state
-from tensorgraph.codegen.sizes import buffer_sizes, size_expressions
+from tensorgraph.codegen.runtime import arranged, borrow, checked, give_back, held, load_state, save_state
+from tensorgraph.codegen.sizes import size_expressions, workspace_sizes
+from tensorgraph.codegen.workspace import state_layout
 from tensorgraph.errors import CompileError
 from tensorgraph.files import atomic_write
 from tensorgraph.ir.dims import DimLike
@@ -22,11 +23,11 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.tree import Tree
 from tensorgraph.ir.types import Array
 from tensorgraph.schedule.plan import MODULE_NAMES
-from tensorgraph.schedule.program import Program
+from tensorgraph.schedule.program import Arena, Program
 
 __all__ = ["save_module"]
 
-RUNTIME = (checked, held, load_state, save_state)
+RUNTIME = (arranged, borrow, checked, give_back, held, load_state, save_state)
 
 
 def save_module(program: Program, name: str, module: Module, structure: Tree, path: Path) -> None:
@@ -53,11 +54,17 @@ def save_module(program: Program, name: str, module: Module, structure: Tree, pa
 def _states(program: Program) -> dict[str, Array]:
     """First values of the state, by name."""
     found = {}
-    for node in state_nodes(program.graph):
+    for node in _state_nodes(program):
         op = node.op
         assert isinstance(op, (Variable, Constant))
         found[program.names[node]] = op.storage.value if isinstance(op, Variable) else op.value
     return found
+
+
+def _state_nodes(program: Program) -> list[Node]:
+    """Variables, then constants too large to print."""
+    graph = program.graph
+    return [*graph.variables, *(n for n in graph.nodes if isinstance(n.op, Constant) and n.op.large)]
 
 
 def _text(program: Program, name: str, module: Module, structure: Tree) -> str:
@@ -76,13 +83,17 @@ def _text(program: Program, name: str, module: Module, structure: Tree) -> str:
 
 def _state_lines(program: Program) -> list[str]:
     """The functions that make, read and write states."""
-    kinds = {program.names[node]: node.type for node in state_nodes(program.graph)}
+    kinds = {program.names[node]: node.type for node in _state_nodes(program)}
     lines = [f"    {key!r}: ({t.dtype.name!r}, {listed([str(n) for n in t.shape])})," for key, t in kinds.items()]
-    updated = [f"    {program.names[variable]!r}," for variable, _ in program.graph.updates]
+    layout = []
+    for entry in state_layout(program):
+        members = entry.members if isinstance(entry, Arena) else (entry,)
+        layout += broken(f"    {listed([repr(program.names[node]) for node in members])},")
     first = 'load(Path(__file__).with_suffix(".npz"))' if kinds else "{}"
     return [
         *["", "", *(["STATE = {", *_quoted(lines), "}"] if lines else ["STATE = {}"])],
-        *(["UPDATED = (", *_quoted(updated), ")"] if updated else ["UPDATED = ()"]),
+        *(["ROWS = (", *_quoted(layout), ")  # what lies side by side"] if layout else ["ROWS = ()"]),
+        "SPACES = {}  # workspaces that no call is using",
         *["", "", "def init_state():", '    """The state as it was when this file was written: arrays by name."""'],
         f"    return {first}",
         *["", "", "def load(path):", '    """Read a state that `save` wrote."""', "    return load_state(path, STATE)"],
@@ -111,10 +122,16 @@ def _step(program: Program, name: str, structure: Tree) -> list[str]:
         plain = (isinstance(n, int) or sizes.get(str(n)) == text for n, text in zip(node.type.shape, own, strict=True))
         if not all(plain):
             lines += _check(node, names[node], sizes)
-    memory = f"buffers({', '.join(buffer_sizes(program))})"
-    call = f"compute({', '.join([*(names[node] for node in inputs), 'held(state, STATE)', memory])})"
-    lines += ['    with np.errstate(all="ignore"):', *broken(f"        outputs, values = {call}")]
-    lines.append("    state.update(dict(zip(UPDATED, [np.array(value) for value in values], strict=True)))")
+    keys = listed([f"{names[node]}.shape" for node in inputs])
+    call = f"compute({', '.join([*(names[node] for node in inputs), 'memory[1]'])})"
+    make = ", ".join(["rows", *workspace_sizes(program)])
+    lines += [
+        *broken(f"    spaces = SPACES.setdefault({keys}, {{}})"),
+        '    with np.errstate(all="ignore"):',
+        *broken(f"        memory = borrow(spaces, state, STATE, ROWS, lambda rows: workspace({make}))"),
+        *broken(f"        outputs = {call}"),
+        "    give_back(spaces, memory)",
+    ]
     return [*lines, *broken(f"    return {_result(structure)}")]
 
 

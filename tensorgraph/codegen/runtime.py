@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["call", "checked", "held", "load_state", "save_state"]
+__all__ = ["arranged", "borrow", "call", "carve", "checked", "give_back", "held", "joined", "load_state", "save_state"]
 
 
 def call(function: Any, *operands: Any, results: Any) -> Any:
@@ -25,6 +25,30 @@ def call(function: Any, *operands: Any, results: Any) -> Any:
         name = getattr(function, "__name__", "function")
         raise TypeError(f"{name} gave {texts[0]}, where infer= promised {texts[1]}")
     return arrays if len(arrays) > 1 else arrays[0]
+
+
+def carve(*sizes: int) -> list[Any]:
+    """One block of memory, cut into pieces of so many bytes that begin at multiples of 64."""
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + -(-size // 64) * 64)
+    block = np.empty(starts[-1] + 64, np.uint8)
+    first = -block.ctypes.data % 64
+    return [block[first + start : first + start + size] for start, size in zip(starts, sizes, strict=False)]
+
+
+def joined(arrays: Any) -> Any:
+    """The row in which these arrays lie side by side, in order; None if they do not."""
+    row = arrays[0].base
+    if row is None or row.ndim != 1 or not row.flags.c_contiguous:
+        return None
+    start = at = arrays[0].ctypes.data
+    for array in arrays:
+        if array.base is not row or array.dtype != row.dtype or array.ctypes.data != at or not array.flags.c_contiguous:
+            return None
+        at += array.nbytes
+    first = (start - row.ctypes.data) // row.itemsize
+    return row[first : first + (at - start) // row.itemsize]
 
 
 def checked(label: str, array: Any, dtype: str, shape: tuple[Any, ...], text: str) -> Any:
@@ -52,6 +76,43 @@ def held(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) 
             raise ValueError(f"{name!r} of the state is {found}, and must be {dtype}{list(shape)}")
         arrays.append(array)
     return arrays
+
+
+def arranged(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]], rows: Any) -> list[Any]:
+    """Put the arrays of a state into memory of their own, side by side where they are named together."""
+    arrays = dict(zip(wanted, held(state, wanted), strict=True))
+    found = []
+    for names in rows:
+        if len(names) == 1:
+            state[names[0]] = np.array(arrays[names[0]])
+            found.append(state[names[0]])
+            continue
+        row = np.concatenate([arrays[name].reshape(-1) for name in names])
+        at = 0
+        for name in names:
+            end = at + arrays[name].size
+            state[name] = row[at:end].reshape(arrays[name].shape)
+            at = end
+        found.append(row)
+    return found
+
+
+def borrow(spaces: dict[int, Any], state: dict[str, Any], wanted: Any, rows: Any, make: Any) -> tuple[Any, Any]:
+    """A workspace over this state that no call is using: the arrays it was made over, and what `make` gave."""
+    for number, (arrays, _) in list(spaces.items()):
+        if all(state.get(name) is array for name, array in arrays.items()):
+            space: tuple[Any, Any] | None = spaces.pop(number, None)
+            if space is not None:
+                return space
+    memory = make(arranged(state, wanted, rows))
+    return {name: state[name] for name in wanted}, memory
+
+
+def give_back(spaces: dict[int, Any], space: tuple[Any, Any]) -> None:
+    """The workspace may be used again."""
+    while len(spaces) >= 4:
+        spaces.pop(next(iter(spaces)), None)
+    spaces[id(space)] = space
 
 
 def load_state(path: Any, wanted: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:

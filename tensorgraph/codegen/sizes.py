@@ -12,17 +12,18 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ops.custom import Custom
 from tensorgraph.schedule.program import Program
 
-__all__ = ["buffer_sizes", "read_sizes", "size_expressions"]
+__all__ = ["read_sizes", "size_expressions", "workspace_sizes"]
 
 
-def buffer_sizes(program: Program) -> list[str]:
-    """The symbols that the shapes of buffers depend on, in order."""
-    return _distinct(size for buffer in program.buffers for size in buffer.type.shape)
+def workspace_sizes(program: Program) -> list[str]:
+    """The symbols that the memory, and what is made with it, depend on, in order."""
+    memory = [size for buffer in program.buffers for size in buffer.type.shape]
+    return _distinct([*memory, *(size for node in program.bound for size in _spelled(node))])
 
 
 def read_sizes(program: Program) -> list[str]:
     """The symbols that statements spell, in order."""
-    return _distinct(size for statement in program.statements for size in _spelled(statement.node))
+    return _distinct(size for s in program.statements if s.buffer is None for size in _spelled(s.node))
 
 
 def _spelled(node: Node) -> Iterator[DimLike]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
@@ -53,19 +54,43 @@ class Storage:
     Attributes
     ----------
     value
-        The array that holds the value now.
+        The array that holds the value now. Whoever holds on to the array itself must `watch`, and look again when
+        another takes its place.
     trainable
         Whether optimizers update it; running statistics and keys are not.
     """
 
-    __slots__ = ("trainable", "value")
+    __slots__ = ("__weakref__", "_value", "_watchers", "trainable")
 
     def __init__(self, value: Array, trainable: bool = True) -> None:
+        self._watchers: WeakSet[Watcher] = WeakSet()
         self.value = value
         self.trainable = trainable
 
+    @property
+    def value(self) -> Array:
+        """The array that holds the value now."""
+        return self._value
+
+    @value.setter
+    def value(self, value: Array) -> None:
+        self._value = value
+        for watcher in list(self._watchers):
+            watcher.moved()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` when another array takes the value's place."""
+        self._watchers.add(watcher)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Storage, (self.value, self.trainable)
+
+
+class Watcher(Protocol):
+    """Whoever must know that a value is in another array now."""
+
+    def moved(self) -> None:
+        """Look again where the value is."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

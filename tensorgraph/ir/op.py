@@ -79,6 +79,8 @@ class Op:
         See `Domain`.
     view
         Whether the result may share memory with the first input.
+    overwrites
+        Which operands may lie in the memory that `statements` write; all of them if there is one statement.
     forwards
         Whether result ``i`` is simply input ``i``: such a node only carries meaning for derivatives.
     leaf
@@ -94,6 +96,7 @@ class Op:
     helpers: ClassVar[tuple[Callable[..., Any], ...]] = ()
     domain: ClassVar[Domain] = Domain()
     view: ClassVar[bool] = False
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
     forwards: ClassVar[bool] = False
     leaf: ClassVar[bool] = False
     flags: ClassVar[int] = 0
@@ -116,6 +119,25 @@ class Op:
         """Floating-point operations; one per output element unless a class says otherwise."""
         result = self.infer(*types)
         return result.size if isinstance(result, TensorType) else sum((t.size for t in result), start=0)
+
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """NumPy statements that put the result into memory which is there already; none if there is no such way.
+
+        ``{out}`` is that memory and ``{0}`` an operand, as in `numpy`; ``{0:bits}`` is an operand seen as integers
+        of its width, ``{out:as0}`` the memory in the shape of operand 0, and ``{=1}`` a number in the result's dtype.
+
+        Parameters
+        ----------
+        types
+            Types of the operands.
+        known
+            The values of operands that are constants.
+        """
+        return (type(self).numpy.replace("{out}", ", out={out}"),) if self.takes_out() else ()
+
+    def scratch(self, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Types of the memory that `statements` need beside the result, ``{s0}`` and so on."""
+        return ()
 
     # ---- derived
     def evaluate(self, *arrays: Array) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tensorgraph.errors import DTypeError, ShapeError
 from tensorgraph.ir.dims import DimLike, dim_key
 from tensorgraph.ir.op import Domain, Op
-from tensorgraph.ir.types import TensorType, broadcast_shapes
+from tensorgraph.ir.types import Array, TensorType, broadcast_shapes
 
 
 class Matmul(Op):
@@ -34,6 +35,17 @@ class Matmul(Op):
     def axes(self, *types: TensorType) -> str:
         """`k` is contracted."""
         return "... m k, ... k n -> ... m n"
+
+    def evaluate(self, *arrays: Array) -> Any:
+        """`np.dot` of two matrices: it takes half the time of `np.matmul` where they are small."""
+        return (
+            np.dot(*arrays) if all(a.ndim == 2 and a.dtype == arrays[0].dtype for a in arrays) else np.matmul(*arrays)
+        )
+
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """As `evaluate` does."""
+        function = "dot" if all(t.ndim == 2 for t in types) and types[0].dtype == types[1].dtype else "matmul"
+        return (f"np.{function}({{0}}, {{1}}, {{out}})",)
 
     def flops(self, *types: TensorType) -> DimLike:
         """A multiplication and an addition per term."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from tensorgraph.errors import DTypeError, ShapeError
 from tensorgraph.ir.dims import DimLike, dim_key
 from tensorgraph.ir.op import Domain, Op
-from tensorgraph.ir.types import Shape, TensorType
+from tensorgraph.ir.types import Array, Shape, TensorType
 from tensorgraph.ops.numerics.basic import logsumexp
 
 
@@ -22,6 +23,7 @@ class Reduction(Op):
     keepdims: bool = False
 
     monoid: ClassVar[str] = "+"
+    ufunc: ClassVar[np.ufunc | None] = None
     needs_elements: ClassVar[bool] = False
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -43,6 +45,13 @@ class Reduction(Op):
         """One per input element."""
         return types[0].size
 
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """What the NumPy function calls after looking at its arguments."""
+        if self.ufunc is None:
+            return super().statements(types, known)
+        keepdims = ", keepdims=True" if self.keepdims else ""
+        return (f"np.{self.ufunc.__name__}.reduce({{0}}, axis={{axis}}, out={{out}}{keepdims})",)
+
 
 def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
     """The shape after a reduction."""
@@ -61,6 +70,7 @@ def reduction_axes(ndim: int, axis: tuple[int, ...], keepdims: bool, whole: str 
 class Sum(Reduction):
     """The sum; of integers in 64 bits."""
 
+    ufunc = np.add
     numpy = "np.sum({0}, axis={axis}, keepdims={keepdims}{out})"
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -71,6 +81,7 @@ class Sum(Reduction):
 class Prod(Reduction):
     """The product; of integers in 64 bits."""
 
+    ufunc = np.multiply
     numpy = "np.prod({0}, axis={axis}, keepdims={keepdims}{out})"
     monoid = "*"
 
@@ -100,6 +111,7 @@ class _Ordered(Reduction):
 class Max(_Ordered):
     """The largest element; NaN if there is one."""
 
+    ufunc = np.maximum
     numpy = "np.max({0}, axis={axis}, keepdims={keepdims}{out})"
     monoid = "max"
 
@@ -107,6 +119,7 @@ class Max(_Ordered):
 class Min(_Ordered):
     """The smallest element; NaN if there is one."""
 
+    ufunc = np.minimum
     numpy = "np.min({0}, axis={axis}, keepdims={keepdims}{out})"
     monoid = "min"
 
@@ -115,6 +128,7 @@ class AnyOf(Reduction):
     """Whether any element is true."""
 
     name = "any"
+    ufunc = np.logical_or
     numpy = "np.any({0}, axis={axis}, keepdims={keepdims}{out})"
     monoid = "or"
     domain = Domain(analytic=False)
@@ -127,6 +141,7 @@ class AnyOf(Reduction):
 class All(Reduction):
     """Whether all elements are true."""
 
+    ufunc = np.logical_and
     numpy = "np.all({0}, axis={axis}, keepdims={keepdims}{out})"
     monoid = "and"
     domain = Domain(analytic=False)

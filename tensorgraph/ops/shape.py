@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from tensorgraph.errors import DimError, DTypeError, ShapeError
 from tensorgraph.ir.dims import Dim, DimLike, dim_key, exact_div
 from tensorgraph.ir.node import SYMBOLIC
 from tensorgraph.ir.op import Domain, Op
-from tensorgraph.ir.types import Shape, TensorType, broadcast_shapes, format_shape
+from tensorgraph.ir.types import Array, Shape, TensorType, broadcast_shapes, format_shape
 
 
 class _Movement(Op):
@@ -44,6 +45,10 @@ class Reshape(_Movement):
     def axes(self, *types: TensorType) -> str:
         """Factors of merged and split axes, where they can be told."""
         return factored(types[0].shape, self.shape)
+
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """A copy into memory seen in the operand's shape: for what does not lie in row-major order."""
+        return ("np.copyto({out:as0}, {0})",)
 
 
 def infer_shape(shape: Shape, wanted: Shape) -> Shape:

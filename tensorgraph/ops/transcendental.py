@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tensorgraph.errors import DTypeError
 from tensorgraph.ir.op import Domain, Interval
+from tensorgraph.ir.types import Array, TensorType
 from tensorgraph.ops.elementwise import Elementwise, ufunc_dtype
 from tensorgraph.ops.numerics.basic import relu, sigmoid, sinc_derivative, softplus
 
@@ -196,6 +198,17 @@ class Sigmoid(_Floating):
     numpy = "sigmoid({0})"
     helpers = (sigmoid,)
 
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """The definition, in place."""
+        if types[0].dtype.kind != "f":
+            return ()
+        return (
+            "np.negative({0}, {out})",
+            "np.exp({out}, {out})",
+            "np.add({out}, {=1}, {out})",
+            "np.reciprocal({out}, {out})",
+        )
+
 
 class Softplus(_Floating):
     """log(1 + exp(x)) without overflow."""
@@ -204,6 +217,17 @@ class Softplus(_Floating):
     helpers = (softplus,)
     domain = Domain(kinds="biuf", analytic=False)
 
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """The definition: the larger part in the result's memory, the smaller beside it."""
+        if types[0].dtype.kind != "f":
+            return ()
+        smaller = "np.abs({0}, {s0})", "np.negative({s0}, {s0})", "np.exp({s0}, {s0})", "np.log1p({s0}, {s0})"
+        return *smaller, "np.maximum({0}, {=0}, out={out})", "np.add({out}, {s0}, {out})"
+
+    def scratch(self, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The smaller part."""
+        return (types[0],)
+
 
 class Relu(Elementwise):
     """max(x, 0); its derivative at 0 is 0."""
@@ -211,6 +235,10 @@ class Relu(Elementwise):
     numpy = "relu({0})"
     helpers = (relu,)
     domain = Domain(kinds="biuf", kinks=(0.0,), analytic=False)
+
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """The definition."""
+        return ("np.maximum({0}, {=0}, out={out})",) if types[0].dtype.kind != "b" else ()
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """The same."""

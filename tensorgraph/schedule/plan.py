@@ -1,7 +1,4 @@
-"""Liveness: which results may share memory, and which must be fresh.
-
-A result lives until the last statement that reads it or a view of it. Then its buffer is free for the next
-result of the same type. An elementwise operation may write over an operand that dies in it.
+"""From graph to program: what is made beforehand, what runs in every call, and where each result is put.
 
 Results lie in row-major order, whatever the layout of their operands: the order of a sum's terms, and with
 it the last bit, follows from the layout.
@@ -10,78 +7,231 @@ it the last bit, follows from the layout.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.names import Namer, name_nodes, symbols_of
 from tensorgraph.ir.node import Node, Pick
+from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.elementwise import Elementwise
-from tensorgraph.ops.indexing import IndexAdd, IndexSet
-from tensorgraph.ops.linalg import Matmul
-from tensorgraph.ops.meta import Barrier
-from tensorgraph.ops.reduction import Reduction
-from tensorgraph.ops.shape import Arange, Concat, ExpandDims, Reshape, Squeeze
-from tensorgraph.schedule.program import Buffer, Program, Statement
+from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
+from tensorgraph.schedule.memory import Pool
+from tensorgraph.schedule.places import (
+    contiguous_nodes,
+    fixed_nodes,
+    in_memory,
+    is_view,
+    memory_roots,
+    row_major_nodes,
+)
+from tensorgraph.schedule.program import Arena, Buffer, Program, Statement, Update
+from tensorgraph.schedule.updates import Pattern, find_updates
 
-__all__ = ["MODULE_NAMES", "plan"]
+__all__ = ["MODULE_NAMES", "RESERVED", "plan"]
 
-# What emitted and saved modules call their own parts.
+# What emitted and saved modules call their own parts: what stands in the module, and what in its functions.
 MODULE_NAMES = (
-    "Path", "STATE", "UPDATED", "allow_pickle", "buffers", "call", "checked", "compute", "file", "held", "init_state",
-    "load", "load_state", "memory", "os", "outputs", "save", "save_state", "state", "values", "zipfile",
+    "Path", "ROWS", "SPACES", "STATE", "arranged", "borrow", "call", "carve", "checked", "compute", "deque",
+    "give_back", "held", "init_state", "load", "load_state", "operator", "os", "partial", "save", "save_state",
+    "workspace", "zipfile",
 )  # fmt: skip
-KEEPING = (Elementwise, Reduction, Matmul, Concat, IndexSet, IndexAdd, Arange, Reshape, ExpandDims, Squeeze)
+LOCAL_NAMES = ("memory", "outputs", "part", "path", "pieces", "rows", "spaces", "start", "state", "update")
+RESERVED = (*MODULE_NAMES, *LOCAL_NAMES)
 SMALL = 1024  # bytes: less is not worth a line that frees it
-
-Roots = Mapping[Node, frozenset[Node]]
+BLOCK = 32 * 1024  # elements of an update at a time: they stay in the cache
 
 
 def plan(graph: Graph) -> Program:
     """Order the statements and give each result its memory."""
-    names = name_nodes(graph, reserved=MODULE_NAMES)
-    roots = _memory_roots(graph)
-    last = _last_reads(graph, roots)
-    ordered = _row_major(graph)
-    freed = _freed(graph)
-    kept = set(graph.outputs)
-    pool = _Pool(Namer([*names.values(), *symbols_of(graph), *MODULE_NAMES]))
-    statements: list[Statement] = []
-    owners: dict[Node, Buffer] = {}
-    deaths: dict[int, list[Node]] = {}
-    for position, node in enumerate(graph.nodes):
-        if not (node.op.leaf or isinstance(node.op, Pick)):
-            for source in _written_over(node, deaths.get(position, ()), roots):
-                pool.free(owners.pop(source))
-            buffer = None
-            if node.op.takes_out() and node not in kept:
-                buffer = owners[node] = pool.take(node)
-                deaths.setdefault(last[node], []).append(node)
-            reordered = buffer is None and node not in ordered and not node.op.view and len(node.types) == 1
-            statements.append(Statement(node, buffer, reordered, tuple(freed.get(position, ()))))
-        for source in deaths.pop(position, ()):
-            if source in owners:
-                pool.free(owners.pop(source))
-    return Program(graph, names, tuple(statements), tuple(pool.made), _picks(graph), _copied(graph, roots))
+    return _Plan(graph).program()
 
 
-class _Pool:
-    """Buffers by type, and which of them are free."""
+class _Plan:
+    """The decisions about one graph, each taken once."""
 
-    def __init__(self, namer: Namer) -> None:
-        self.made: list[Buffer] = []
-        self._free: dict[object, list[Buffer]] = {}
-        self._namer = namer
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.names = name_nodes(graph, reserved=RESERVED)
+        self.namer = Namer([*self.names.values(), *symbols_of(graph), *RESERVED])
+        self.ways = {node: in_memory(node) for node in graph.nodes}
+        self.fixed = fixed_nodes(graph)
+        self.contiguous = contiguous_nodes(graph)
+        self.views = {n for n in graph.nodes if len(n.types) == 1 and n.op.view and is_view(n, self.contiguous)}
+        self.kept = set(graph.outputs)
+        self.updates = find_updates(graph, self.fixed, self.namer)
+        self.direct, self.copies = self._wanted()
+        self.buffered = self._buffered()
+        self.roots = memory_roots(graph, self.buffered)
+        self.pool = Pool(symbols_of(graph), self.namer)
+        self.places: dict[Node, Buffer] = {}
+        self.bound: list[Node] = []
+        given = set(graph.inputs)
+        self.lasting: set[Node] = {n for n in graph.nodes if n.op.leaf and n not in given}
 
-    def take(self, node: Node) -> Buffer:
-        free = self._free.get(node.type.key())
-        if free:
-            return free.pop()
-        buffer = Buffer(self._namer(f"m{len(self.made)}"), node.type)
-        self.made.append(buffer)
-        return buffer
+    def _buffered(self) -> set[Node]:
+        """Nodes whose value is put into memory of the workspace."""
+        no = self.kept | self.views | self.fixed | self.updates.inside
+        return {node for node in self.graph.nodes if node in self.direct or (self.ways[node] and node not in no)}
 
-    def free(self, buffer: Buffer) -> None:
-        self._free.setdefault(buffer.type.key(), []).append(buffer)
+    def program(self) -> Program:
+        ordered = row_major_nodes(self.graph, self.buffered, self.fixed)
+        last = self._last_reads()
+        freed = self._freed()
+        statements: list[Statement] = []
+        deaths: dict[int, list[Node]] = {}
+        made: dict[Arena, list[Buffer]] = {}
+        wishes = {arena: self._wishes(pattern) for pattern in self.updates.patterns for arena in pattern.work}
+
+        def part(arena: Arena, member: int) -> Buffer:
+            if arena not in made:
+                made[arena] = self.pool.arena(arena, wishes[arena])
+            return made[arena][member]
+
+        for position, node in enumerate(self.graph.nodes):
+            if self._runs(node):
+                buffer: Buffer | None = None
+                scratch: tuple[Buffer, ...] = ()
+                if node in self.direct:
+                    buffer = self._shaped(part(*self.direct[node]), node)
+                elif node in self.buffered:
+                    ready = self._written_over(node, deaths.get(position, ()))
+                    before = [self.places[source] for source in ready]
+                    for source, old in zip(ready, before, strict=True):
+                        deaths[position].remove(source)
+                        self.pool.free(old)
+                    buffer = self.pool.take(node.type, before)
+                    deaths.setdefault(last[node], []).append(node)
+                if buffer is not None:
+                    self.places[node] = buffer
+                    self.lasting.add(node)
+                    scratch = self._scratch(node)
+                reordered = buffer is None and node not in ordered and not node.op.view and len(node.types) == 1
+                statements.append(Statement(node, buffer, scratch, False, reordered, tuple(freed.get(position, ()))))
+            statements += [Statement(node, part(*place), copied=True) for place in self.copies.get(node, ())]
+            for source in deaths.pop(position, ()):
+                self.pool.free(self.places[source])
+        updates = [self._update(pattern, made) for pattern in self.updates.patterns]
+        return Program(
+            self.graph, self.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
+            self.pool.slots, self.places, _picks(self.graph), self._copied(), BLOCK,
+        )  # fmt: skip
+
+    def _runs(self, node: Node) -> bool:
+        """Whether a statement computes it in every call; what is bound instead is noted."""
+        if node.op.leaf or isinstance(node.op, Pick) or node in self.updates.inside:
+            return False
+        view = node in self.views and node.inputs[0] in self.lasting
+        if not view and node not in self.fixed:
+            return True
+        self.bound.append(node)
+        self.lasting.add(node)
+        return False
+
+    def _wanted(self) -> tuple[dict[Node, tuple[Arena, int]], dict[Node, list[tuple[Arena, int]]]]:
+        """Which nodes are computed into an arena, and which are copied there."""
+        direct: dict[Node, tuple[Arena, int]] = {}
+        copies: dict[Node, list[tuple[Arena, int]]] = {}
+        for pattern in self.updates.patterns:
+            for arena in pattern.work:
+                for i, node in enumerate(arena.members):
+                    source = self._source(node)
+                    if source is None or source in direct:
+                        copies.setdefault(node, []).append((arena, i))
+                    else:
+                        direct[source] = arena, i
+        return direct, copies
+
+    def _source(self, node: Node) -> Node | None:
+        """The node that fills a value's memory: itself, or what it is a view of in the same order."""
+        while isinstance(node.op, (Reshape, ExpandDims, Squeeze)) and node in self.views:
+            node = node.inputs[0]
+            if node in self.kept:
+                return None
+        ready = self.ways[node] and node not in self.fixed and node not in self.updates.inside
+        return node if ready else None
+
+    def _wishes(self, pattern: Pattern) -> list[str]:
+        """What to call values computed for variables: by those."""
+        return [f"d_{self.names[variable]}" for variable in pattern.state[0].members]
+
+    def _shaped(self, buffer: Buffer, node: Node) -> Buffer:
+        """The part of an arena, in the shape of the node that fills it."""
+        made = replace(buffer, type=node.type)
+        self.pool.buffers[self.pool.buffers.index(buffer)] = made
+        return made
+
+    def _scratch(self, node: Node) -> tuple[Buffer, ...]:
+        taken = [self.pool.take(kind) for kind in node.op.scratch([source.type for source in node.inputs])]
+        for buffer in taken:
+            self.pool.free(buffer)
+        return tuple(taken)
+
+    def _last_reads(self) -> dict[Node, int]:
+        """The position of the statement after which the memory of each node is not read any more."""
+        last: dict[Node, int] = {}
+        for position, node in enumerate(self.graph.nodes):
+            last.setdefault(node, position)
+            end = len(self.graph.nodes) if node in self.updates.inside else position
+            for source in node.inputs:
+                for root in self.roots[source]:
+                    last[root] = max(end, last.get(root, 0))
+        for node in (*self.graph.outputs, *(value for _, value in self.graph.updates)):
+            for root in self.roots[node]:
+                last[root] = len(self.graph.nodes)
+        return last
+
+    def _written_over(self, node: Node, dying: Iterable[Node]) -> list[Node]:
+        """Operands that die in an elementwise operation, so that their memory may take its result."""
+        if not isinstance(node.op, Elementwise) or node.op.scratch([source.type for source in node.inputs]):
+            return []
+        allowed = range(len(node.inputs)) if len(self.ways[node]) == 1 else node.op.overwrites
+        possible = [node.inputs[k] for k in allowed]
+        ready = [source for source in dying if source in possible and source.type == node.type]
+        if len(self.ways[node]) > 1:  # read again after the result's memory has been written
+            again = [source for k, source in enumerate(node.inputs) if k not in allowed]
+            ready = [source for source in ready if source not in again]
+        others = [source for source in node.inputs if source not in ready]
+        # a view of the same memory, read in another order, would be overwritten while it is read
+        return [source for source in ready if not any(source in self.roots[other] for other in others)]
+
+    def _freed(self) -> dict[int, list[Node]]:
+        """By position: values in fresh memory that are read for the last time there, if that is worth saying."""
+        fresh: set[Node] = set()
+        last: dict[Node, int] = {}
+        for position, node in enumerate(self.graph.nodes):
+            if node.op.leaf or node in self.fixed or node in self.updates.inside:
+                continue
+            own = node not in self.views and node not in self.buffered
+            if own or any(source in fresh for source in node.inputs if node.op.view):
+                fresh.add(node)
+            for source in node.inputs:
+                last[source] = position
+        kept = {*self.kept, *(node for p in self.updates.patterns for arena in p.work for node in arena.members)}
+        end = len(self.graph.nodes) - 1
+        freed: dict[int, list[Node]] = {}
+        for node, position in last.items():
+            if node in fresh and node not in kept and position < end and _worth_freeing(node):
+                freed.setdefault(position, []).append(node)
+        return freed
+
+    def _update(self, pattern: Pattern, made: Mapping[Arena, list[Buffer]]) -> Update:
+        size = min(pattern.state[0].size, BLOCK)
+        temps = tuple(self.pool.take(TensorType(node.type.dtype, (size,))) for node in pattern.temps)
+        for buffer in temps:
+            self.pool.free(buffer)  # the updates take turns
+        return Update(pattern.state, pattern.work, temps, pattern.steps)
+
+    def _copied(self) -> frozenset[Node]:
+        """Outputs whose memory belongs to something else."""
+        copied: set[Node] = set()
+        seen: set[Node] = set()
+        for node in self.graph.outputs:
+            shared = node.op.leaf or node.op.view or isinstance(node.op, Custom) or node in self.lasting
+            if shared or node in seen:
+                copied.add(node)
+            seen.add(node)
+        return frozenset(copied)
 
 
 def _picks(graph: Graph) -> dict[Node, dict[int, Node]]:
@@ -92,104 +242,8 @@ def _picks(graph: Graph) -> dict[Node, dict[int, Node]]:
     return picks
 
 
-def _memory_roots(graph: Graph) -> dict[Node, frozenset[Node]]:
-    """The nodes in whose memory the value of each node may lie: itself, unless it is a view."""
-    roots: dict[Node, frozenset[Node]] = {}
-    for node in graph.nodes:
-        if isinstance(node.op, Custom):  # it may return what it was given
-            roots[node] = _union([roots[source] for source in node.inputs])
-        elif isinstance(node.op, Barrier):
-            roots[node] = _union([roots[source] for source in node.inputs[: node.op.results]])
-        elif node.op.view:
-            roots[node] = roots[node.inputs[0]]
-        else:
-            roots[node] = frozenset([node])
-    return roots
-
-
-def _union(sets: list[frozenset[Node]]) -> frozenset[Node]:
-    """One of the sets itself if it holds all the others, so that a long chain shares one."""
-    if not sets:
-        return frozenset()
-    largest = max(sets, key=len)
-    return largest if all(s <= largest for s in sets) else largest.union(*sets)
-
-
-def _last_reads(graph: Graph, roots: Roots) -> dict[Node, int]:
-    """The position of the statement after which the memory of each node is not read any more."""
-    last: dict[Node, int] = {}
-    for position, node in enumerate(graph.nodes):
-        last.setdefault(node, position)
-        for source in node.inputs:
-            for root in roots[source]:
-                last[root] = position
-    for node in (*graph.outputs, *(value for _, value in graph.updates)):
-        for root in roots[node]:
-            last[root] = len(graph.nodes)
-    return last
-
-
-def _written_over(node: Node, dying: Iterable[Node], roots: Roots) -> list[Node]:
-    """Operands that die in an elementwise operation, so that their memory may take its result."""
-    if not isinstance(node.op, Elementwise):
-        return []
-    ready = [source for source in dying if source in node.inputs and source.type == node.type]
-    others = [source for source in node.inputs if source not in ready]
-    # a view of the same memory, read in another order, would be overwritten while it is read
-    return [source for source in ready if not any(source in roots[other] for other in others)]
-
-
-def _row_major(graph: Graph) -> set[Node]:
-    """Nodes whose fresh result lies in row-major order because their operands do."""
-    known: set[Node] = set()
-    kept = set(graph.outputs)
-    for node in graph.nodes:
-        op = node.op
-        keeps = isinstance(op, KEEPING) or op.takes_out()
-        scalar = len(node.types) == 1 and node.type.ndim == 0
-        buffered = op.takes_out() and node not in kept
-        if op.leaf or buffered or scalar or (keeps and all(source in known for source in node.inputs)):
-            known.add(node)
-    return known
-
-
-def _freed(graph: Graph) -> dict[int, list[Node]]:
-    """By position: values in fresh memory that are read for the last time there, if that is worth saying."""
-    kept = {*graph.outputs, *(value for _, value in graph.updates)}
-    fresh: set[Node] = set()
-    last: dict[Node, int] = {}
-    for position, node in enumerate(graph.nodes):
-        if node.op.leaf:
-            continue
-        own = not node.op.view and (not node.op.takes_out() or node in kept)
-        if own or any(source in fresh for source in node.inputs if node.op.view):
-            fresh.add(node)
-        for source in node.inputs:
-            last[source] = position
-    end = len(graph.nodes) - 1
-    freed: dict[int, list[Node]] = {}
-    for node, position in last.items():
-        if node in fresh and node not in kept and position < end and _worth_freeing(node):
-            freed.setdefault(position, []).append(node)
-    return freed
-
-
 def _worth_freeing(node: Node) -> bool:
     if len(node.types) != 1 or node.type.ndim == 0:
         return False
     size = node.type.nbytes
     return not isinstance(size, int) or size > SMALL
-
-
-def _copied(graph: Graph, roots: Roots) -> frozenset[Node]:
-    """Outputs whose memory belongs to something else; next values in the memory of an input or a parameter."""
-    copied: set[Node] = set()
-    seen: set[Node] = set()
-    for node in graph.outputs:
-        if node.op.leaf or node.op.view or isinstance(node.op, Custom) or node in seen:
-            copied.add(node)
-        seen.add(node)
-    for _, value in graph.updates:
-        if any(root.op.leaf for root in roots[value]):
-            copied.add(value)
-    return frozenset(copied)

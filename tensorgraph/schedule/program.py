@@ -1,33 +1,82 @@
-"""`Program`: statements in order, and the buffers they write."""
+"""`Program`: statements in order, the memory they write, and the updates that end a step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
+from tensorgraph.ir.dims import DimLike, evaluate_dim
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import TensorType
 
-__all__ = ["Buffer", "Program", "Statement"]
+__all__ = ["Arena", "Buffer", "Part", "Program", "Ref", "Statement", "Step", "Update"]
 
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Memory that statements take turns in."""
+    """Memory of a workspace that statements take turns in.
+
+    Attributes
+    ----------
+    slot
+        Which piece of the workspace it lies in: buffers that are never alive together may share one.
+    arena, offset
+        The arena that it is a part of, if it is, and the number of elements before it.
+    """
 
     name: str
     type: TensorType
+    slot: int
+    arena: Arena | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """Arrays side by side, so that one call serves all of them.
+
+    Attributes
+    ----------
+    members
+        The variables, or the values, that lie in it, in order.
+    state
+        Whether it holds variables, and so outlives calls.
+    """
+
+    name: str
+    dtype: np.dtype[np.generic]
+    members: tuple[Node, ...]
+    state: bool
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return sum(evaluate_dim(node.type.size, {}) for node in self.members)
+
+    def offsets(self) -> list[int]:
+        """The number of elements before each member."""
+        found = [0]
+        for node in self.members:
+            found.append(found[-1] + evaluate_dim(node.type.size, {}))
+        return found[:-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One node computed.
+    """One node computed, or copied.
 
     Attributes
     ----------
     buffer
         Where the result goes; fresh memory if there is none.
+    scratch
+        Memory that is needed while it is computed.
+    copied
+        Whether the value is there already and is only copied to `buffer`.
     reordered
         Whether the result may lie in another order than row-major, and is brought into it.
     frees
@@ -36,8 +85,54 @@ class Statement:
 
     node: Node
     buffer: Buffer | None = None
+    scratch: tuple[Buffer, ...] = ()
+    copied: bool = False
     reordered: bool = False
     frees: tuple[Node, ...] = ()
+
+
+class Part(NamedTuple):
+    """A part of an update: an arena of variables (role "state") or of values ("work"), or memory between ("temp")."""
+
+    role: str
+    number: int
+
+
+Ref: TypeAlias = "Part | Node"  # a node is a scalar, the same for all elements
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One elementwise operation of an update; without a node it is a copy."""
+
+    node: Node | None
+    operands: tuple[Ref, ...]
+    out: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Variables that are written by the same steps, side by side.
+
+    Attributes
+    ----------
+    state, work
+        Arenas of variables, and of values computed for them, such as gradients.
+    temps
+        Memory in which steps hand values over to each other: one block of elements each.
+    steps
+        What is done, the same for every element.
+    """
+
+    state: tuple[Arena, ...]
+    work: tuple[Arena, ...]
+    temps: tuple[Buffer, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of elements of each arena."""
+        return self.state[0].size
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +143,34 @@ class Program:
     ----------
     names
         What each value is called.
+    bound
+        Values that are made with the workspace: they depend on sizes and constants only, or are views of memory
+        that stays where it is.
+    statements
+        What runs in every call.
+    updates
+        What is written at the end, all at once.
+    buffers
+        Where statements put their results.
+    slots
+        For each piece of the workspace, the numbers of bytes that are asked of it; the largest one counts.
     picks
         The results read of each node that has several, by number.
     copied
-        Outputs and next values that share memory with something else and are copied at the end.
+        Outputs that share memory with something else and are copied at the end.
     """
 
     graph: Graph
     names: Mapping[Node, str]
+    bound: tuple[Node, ...]
     statements: tuple[Statement, ...]
+    updates: tuple[Update, ...]
     buffers: tuple[Buffer, ...]
+    slots: tuple[tuple[DimLike, ...], ...]
+    places: Mapping[Node, Buffer]
     picks: Mapping[Node, Mapping[int, Node]]
     copied: frozenset[Node]
+    block: int = field(default=32 * 1024)
 
     def targets(self, node: Node) -> list[str]:
         """A name per result; ``_`` for one that is not read."""
@@ -69,9 +180,17 @@ class Program:
         return [self.names[picks[i]] if i in picks else "_" for i in range(len(node.types))]
 
     def __str__(self) -> str:
-        lines = [f"{buffer.name}: {buffer.type}" for buffer in self.buffers]
+        lines = [f"{buffer.name}: {buffer.type} in piece {buffer.slot}" for buffer in self.buffers]
+        lines += [f"{self.names[node]} = {node.op.name} -> bound" for node in self.bound]
         for s in self.statements:
             freed = f", frees {', '.join(self.names[n] for n in s.frees)}" if s.frees else ""
             place = s.buffer.name if s.buffer else "view" if s.node.op.view else "fresh"
-            lines.append(f"{', '.join(self.targets(s.node))} = {s.node.op.name} -> {place}{freed}")
-        return "\n".join(lines)
+            what = f"copy of {self.names[s.node]}" if s.copied else s.node.op.name
+            lines.append(f"{', '.join(self.targets(s.node))} = {what} -> {place}{freed}")
+        return "\n".join([*lines, *(_update_line(update) for update in self.updates)])
+
+
+def _update_line(update: Update) -> str:
+    operations = ", ".join(step.node.op.name if step.node else "copy" for step in update.steps)
+    count = len(update.state[0].members)
+    return f"{', '.join(arena.name for arena in update.state)}: {operations} over {update.size} elements of {count}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import pdb
+import signal
 import threading
 import traceback
 from io import StringIO
@@ -244,28 +245,42 @@ def test_an_exception_leaves_the_state() -> None:
     np.testing.assert_array_equal(q.numpy(), [2, 2])
 
 
-@pytest.mark.parametrize("when", [0, 1, 2])
-def test_an_interrupt_rolls_forward(when: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = [tg.Parameter(np.zeros(2), name=f"p{i}") for i in range(3)]
-    step = tg.compile([], [], {p: p + 1 for p in parameters})
-    calls = 0
-    copyto = np.copyto
+def interrupted(step: tg.Kernel, delay: float) -> bool:
+    """Whether a signal after so many seconds reached a loop of steps."""
 
-    def interrupted(target, value):
-        nonlocal calls
-        calls += 1
-        if calls == when + 1:
-            raise KeyboardInterrupt
-        copyto(target, value)
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(np, "copyto", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        step()
-    monkeypatch.undo()
-    for p in parameters:
-        np.testing.assert_array_equal(p.numpy(), [1, 1])
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        for _ in range(100_000):
+            step()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return False
+
+
+def test_an_interrupt_leaves_the_state_before_or_after() -> None:
+    shapes = [(2,), (300, 300), (), (5,)]  # one of them is written in blocks
+    parameters = [tg.Parameter(np.zeros(shape), name=f"p{i}") for i, shape in enumerate(shapes)]
+    averages = [tg.Parameter(np.zeros(shape), name=f"a{i}", trainable=False) for i, shape in enumerate(shapes)]
+    count = tg.Parameter(np.zeros(()), name="count", trainable=False)
+    updates = {count: count + 1}
+    for p, a in zip(parameters, averages, strict=True):
+        updates |= {p: p + 1, a: a + 2 * (p + 1) + tg.exp(p * 0) - 1}
+    step = tg.compile([], [], updates)
     step()
-    np.testing.assert_array_equal(parameters[2].numpy(), [2, 2])
+    for round_ in range(40):
+        assert interrupted(step, 0.0005 + 0.0001137 * round_)
+        done = int(count.numpy())
+        for p, a in zip(parameters, averages, strict=True):
+            np.testing.assert_array_equal(p.numpy(), np.full(p.shape, float(done)))
+            np.testing.assert_array_equal(a.numpy(), np.full(p.shape, done * (done + 1.0)))
+    assert done > 40
 
 
 def in_threads(count: int, work) -> None:
@@ -375,7 +390,8 @@ def test_stages_print() -> None:
     assert [stage.name for stage in kernel.stages] == ["trace", "drop identities", "fold constants", "plan", "emit"]
     assert all(stage.seconds >= 0 for stage in kernel.stages)
     assert str(kernel.stages[0]).splitlines()[1] == "def graph(x, y):"
-    assert str(kernel.stages[3]).splitlines()[1:3] == ["m0: float32[batch]", "sum_1 = sum -> m0"]
+    lines = ["m0: float32[batch] in piece 0", "m1: float32[batch] in piece 1", "sum_1 = sum -> m0"]
+    assert str(kernel.stages[3]).splitlines()[1:4] == lines
     assert str(kernel.stages[4]).partition("\n")[2] == kernel.source
     assert repr(kernel) == "<Kernel total(x: float32[batch, 3], y: int64[batch]): 3 statements>"
     assert kernel.graph is kernel.program.graph

@@ -11,6 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+c_1_0 = np.array(1.0, np.float32)
+
+
+def carve(*sizes: int) -> list[Any]:
+    """One block of memory, cut into pieces of so many bytes that begin at multiples of 64."""
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + -(-size // 64) * 64)
+    block = np.empty(starts[-1] + 64, np.uint8)
+    first = -block.ctypes.data % 64
+    return [block[first + start : first + start + size] for start, size in zip(starts, sizes, strict=False)]
+
 
 def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
     """A copy of `x` with `values` added at `index`, repeated places included."""
@@ -22,54 +34,52 @@ def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> 
     return result
 
 
-def buffers(batch):
-    """Memory that calls take turns in."""
-    return (
-        np.empty((batch, 1), np.float32),  # m0
-        np.empty((batch, 10), np.float32),  # m1
-        np.empty((batch, 10), np.float32),  # m2
-        np.empty((batch, 1), np.float32),  # m3
-        np.empty((), np.float32),  # m4
-        np.empty((batch,), np.float32),  # m5
-    )
-
-
-def compute(logits, labels, state, memory):
-    """Outputs, then next values of the state."""
-    m0, m1, m2, m3, m4, m5 = memory
-    batch = logits.shape[0]
-    max_1 = np.max(logits, axis=(1,), keepdims=True, out=m0)  # float32[batch, 1]
-    subtract = np.subtract(logits, max_1, out=m1)  # float32[batch, 10]
-    exp = np.exp(subtract, out=m2)  # float32[batch, 10]
-    sum_1 = np.sum(exp, axis=(1,), keepdims=True, out=m0)  # float32[batch, 1]
-    log = np.log(sum_1, out=m3)  # float32[batch, 1]
-    rows = np.subtract(subtract, log, out=m1)  # float32[batch, 10]
+def workspace(state, batch):
+    """Memory of one call at a time, and views of it."""
+    pieces = carve(max(4*batch, 40*batch), 40*batch, 4*batch, max(4, 4*batch))
+    m0 = np.ndarray((batch, 1), np.float32, pieces[0])
+    m1 = np.ndarray((batch, 10), np.float32, pieces[1])
+    m2 = np.ndarray((batch, 10), np.float32, pieces[0])
+    m3 = np.ndarray((batch, 1), np.float32, pieces[2])
+    m4 = np.ndarray((batch, 1), np.float32, pieces[3])
+    m5 = np.ndarray((), np.float32, pieces[3])
+    m6 = np.ndarray((batch,), np.float32, pieces[3])
     arange = np.arange(0, 0 + (batch) * 1, 1, dtype=np.int64)  # int64[batch]
-    reshape = np.reshape(arange, (batch, 1))  # int64[batch, 1]
-    del arange
-    slice_1 = labels[:, None]  # int64[batch, 1]
-    gather = np.asarray(rows[reshape, slice_1], order="C")  # float32[batch, 1]
-    sum_2 = np.sum(gather, axis=(0, 1), keepdims=False, out=m4)  # float32[]
-    del gather
+    reshape = arange.reshape((batch, 1))  # int64[batch, 1]
     dim_size = np.asarray(batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
-    divide = np.divide(sum_2, astype, out=m4)  # float32[]
+    d_gather = np.broadcast_to(np.float32(0.0), (batch, 10))  # float32[batch, 10]
+    d_divide = np.divide(-1.0, astype)  # float32[]
+    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
+    d_sum_2 = np.broadcast_to(d_sum, (batch, 1))  # float32[batch, 1]
+    d_subtract_3 = m6.reshape((batch, 1))  # float32[batch, 1]
+    d_sum_3 = np.broadcast_to(m3, (batch, 10))  # float32[batch, 10]
+    return (m0, m1, m2, m3, m4, m5, m6, reshape, astype, d_gather, d_sum_2, d_subtract_3, d_sum_3)
+
+
+def compute(logits, labels, memory):
+    """The outputs."""
+    m0, m1, m2, m3, m4, m5, m6, reshape, astype, d_gather, d_sum_2, d_subtract_3, d_sum_3 = memory
+    max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
+    subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
+    exp = np.exp(subtract, m2)  # float32[batch, 10]
+    sum_1 = np.add.reduce(exp, axis=(1,), out=m3, keepdims=True)  # float32[batch, 1]
+    log = np.log(sum_1, m4)  # float32[batch, 1]
+    rows_1 = np.subtract(subtract, log, m1)  # float32[batch, 10]
+    slice_1 = labels[:, None]  # int64[batch, 1]
+    gather = np.asarray(rows_1[reshape, slice_1], order="C")  # float32[batch, 1]
+    sum_2 = np.add.reduce(gather, axis=(0, 1), out=m5)  # float32[]
+    del gather
+    divide = np.divide(sum_2, astype, m5)  # float32[]
     loss = np.negative(divide)  # float32[]
 
     # gradient
-    d_gather = np.broadcast_to(np.float32(0.0), (batch, 10))  # float32[batch, 10]
-    d_divide = np.divide(-1.0, astype, out=m4)  # float32[]
-    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
-    d_sum_2 = np.broadcast_to(d_sum, (batch, 1))  # float32[batch, 1]
     d_gather_2 = np.asarray(index_add(d_gather, d_sum_2, np.s_[reshape, slice_1]), order="C")  # float32[batch, 10]
-    del reshape
-    d_subtract = np.negative(d_gather_2, out=m1)  # float32[batch, 10]
-    d_subtract_2 = np.sum(d_subtract, axis=(1,), keepdims=False, out=m5)  # float32[batch]
-    d_subtract_3 = np.reshape(d_subtract_2, (batch, 1))  # float32[batch, 1]
-    d_log = np.divide(1.0, sum_1, out=m0)  # float32[batch, 1]
-    d_log_2 = np.multiply(d_subtract_3, d_log, out=m0)  # float32[batch, 1]
-    d_sum_3 = np.broadcast_to(d_log_2, (batch, 10))  # float32[batch, 10]
-    d_exp = np.multiply(d_sum_3, exp, out=m2)  # float32[batch, 10]
+    d_subtract = np.negative(d_gather_2, m1)  # float32[batch, 10]
+    np.add.reduce(d_subtract, axis=(1,), out=m6)  # float32[batch]
+    d_log = np.divide(c_1_0, sum_1, m3)  # float32[batch, 1]
+    np.multiply(d_subtract_3, d_log, m3)  # float32[batch, 1]
+    d_exp = np.multiply(d_sum_3, exp, m2)  # float32[batch, 10]
     d_subtract_4 = np.asarray(np.add(d_gather_2, d_exp), order="C")  # float32[batch, 10]
 
-    return (loss, d_subtract_4), ()
+    return (loss, d_subtract_4)

@@ -6,11 +6,72 @@ Gives float32[].
 
 from __future__ import annotations
 
+import operator
 import os
+from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+c_2_0 = np.array(2.0, np.float32)
+c_1_0 = np.array(1.0, np.float32)
+c_0_1 = np.array(0.1, np.float32)
+
+
+def carve(*sizes: int) -> list[Any]:
+    """One block of memory, cut into pieces of so many bytes that begin at multiples of 64."""
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + -(-size // 64) * 64)
+    block = np.empty(starts[-1] + 64, np.uint8)
+    first = -block.ctypes.data % 64
+    return [block[first + start : first + start + size] for start, size in zip(starts, sizes, strict=False)]
+
+
+def arranged(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]], rows: Any) -> list[Any]:
+    """Put the arrays of a state into memory of their own, side by side where they are named together."""
+    arrays = dict(zip(wanted, held(state, wanted), strict=True))
+    found = []
+    for names in rows:
+        if len(names) == 1:
+            state[names[0]] = np.array(arrays[names[0]])
+            found.append(state[names[0]])
+            continue
+        row = np.concatenate([arrays[name].reshape(-1) for name in names])
+        at = 0
+        for name in names:
+            end = at + arrays[name].size
+            state[name] = row[at:end].reshape(arrays[name].shape)
+            at = end
+        found.append(row)
+    return found
+
+
+def held(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) -> list[Any]:
+    """The arrays of a state in order; ValueError if one is missing or of another type."""
+    arrays = []
+    for name, (dtype, shape) in wanted.items():
+        if name not in state:
+            raise ValueError(f"the state has no {name!r}: it must have {', '.join(wanted)}")
+        array = np.asarray(state[name], order="C")
+        if array.dtype != dtype or array.shape != shape:
+            found = f"{array.dtype}{list(array.shape)}"
+            raise ValueError(f"{name!r} of the state is {found}, and must be {dtype}{list(shape)}")
+        arrays.append(array)
+    return arrays
+
+
+def borrow(spaces: dict[int, Any], state: dict[str, Any], wanted: Any, rows: Any, make: Any) -> tuple[Any, Any]:
+    """A workspace over this state that no call is using: the arrays it was made over, and what `make` gave."""
+    for number, (arrays, _) in list(spaces.items()):
+        if all(state.get(name) is array for name, array in arrays.items()):
+            space: tuple[Any, Any] | None = spaces.pop(number, None)
+            if space is not None:
+                return space
+    memory = make(arranged(state, wanted, rows))
+    return {name: state[name] for name in wanted}, memory
 
 
 def checked(label: str, array: Any, dtype: str, shape: tuple[Any, ...], text: str) -> Any:
@@ -26,18 +87,11 @@ def checked(label: str, array: Any, dtype: str, shape: tuple[Any, ...], text: st
     return array
 
 
-def held(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) -> list[Any]:
-    """The arrays of a state in order; ValueError if one is missing or of another type."""
-    arrays = []
-    for name, (dtype, shape) in wanted.items():
-        if name not in state:
-            raise ValueError(f"the state has no {name!r}: it must have {', '.join(wanted)}")
-        array = np.asarray(state[name], order="C")
-        if array.dtype != dtype or array.shape != shape:
-            found = f"{array.dtype}{list(array.shape)}"
-            raise ValueError(f"{name!r} of the state is {found}, and must be {dtype}{list(shape)}")
-        arrays.append(array)
-    return arrays
+def give_back(spaces: dict[int, Any], space: tuple[Any, Any]) -> None:
+    """The workspace may be used again."""
+    while len(spaces) >= 4:
+        spaces.pop(next(iter(spaces)), None)
+    spaces[id(space)] = space
 
 
 def load_state(path: Any, wanted: dict[str, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:
@@ -73,87 +127,87 @@ def save_state(path: Any, state: dict[str, Any], wanted: dict[str, tuple[str, tu
         part.unlink(missing_ok=True)
 
 
-def buffers(batch):
-    """Memory that calls take turns in."""
-    return (
-        np.empty((batch, 3), np.float32),  # m0
-        np.empty((batch, 2), np.float32),  # m1
-        np.empty((batch, 2), np.float32),  # m2
-        np.empty((), np.float32),  # m3
-        np.empty((batch, 3), np.float32),  # m4
-        np.empty((batch, 3), np.float32),  # m5
-        np.empty((4, 3), np.float32),  # m6
-        np.empty((3,), np.float32),  # m7
-        np.empty((3, 2), np.float32),  # m8
-        np.empty((2,), np.float32),  # m9
-    )
-
-
-def compute(x, y, state, memory):
-    """Outputs, then next values of the state."""
-    w1, b1, w2, b2 = state
-    m0, m1, m2, m3, m4, m5, m6, m7, m8, m9 = memory
-    batch = x.shape[0]
-
-    # hidden
-    matmul = np.matmul(x, w1, out=m0)  # float32[batch, 3]
-    add = np.add(matmul, b1, out=m0)  # float32[batch, 3]
-    tanh = np.tanh(add, out=m0)  # float32[batch, 3]
-
-    # out
-    matmul_2 = np.matmul(tanh, w2, out=m1)  # float32[batch, 2]
-    predicted = np.add(matmul_2, b2, out=m1)  # float32[batch, 2]
-
-    subtract = np.subtract(predicted, y, out=m1)  # float32[batch, 2]
-    power = np.power(subtract, 2.0, out=m2)  # float32[batch, 2]
-    sum_1 = np.sum(power, axis=(0, 1), keepdims=False, out=m3)  # float32[]
+def workspace(state, batch):
+    """Memory of one call at a time, and views of it."""
+    parameters, = state
+    w1 = parameters[0:12].reshape((4, 3))  # float32[4, 3]
+    b1 = parameters[12:15]  # float32[3]
+    w2 = parameters[15:21].reshape((3, 2))  # float32[3, 2]
+    b2 = parameters[21:23]  # float32[2]
+    pieces = carve(12*batch, 8*batch, max(8*batch, 12*batch), max(92, 12*batch))
+    m0 = np.ndarray((batch, 3), np.float32, pieces[0])
+    m1 = np.ndarray((batch, 2), np.float32, pieces[1])
+    m2 = np.ndarray((batch, 2), np.float32, pieces[2])
+    m3 = np.ndarray((), np.float32, pieces[3])
+    m4 = np.ndarray((batch, 3), np.float32, pieces[2])
+    m5 = np.ndarray((batch, 3), np.float32, pieces[3])
+    gradients = np.ndarray((23,), np.float32, pieces[3])
+    d_w1 = gradients[0:12].reshape((4, 3))  # float32[4, 3]
+    d_b1 = gradients[12:15]  # float32[3]
+    d_w2 = gradients[15:21].reshape((3, 2))  # float32[3, 2]
+    d_b2 = gradients[21:23]  # float32[2]
     dim_size = np.asarray(2*batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
+    d_divide = np.divide(1.0, astype)  # float32[]
+    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
+    d_sum_2 = np.broadcast_to(d_sum, (batch, 2))  # float32[batch, 2]
+    d_matmul_2 = w2.T  # float32[2, 3]
+    d_matmul_5 = m0.T  # float32[3, batch]
+
+    update = []
+
+    # 23 elements of w1, b1, w2, b2
+    update += [
+        partial(np.multiply, c_0_1, gradients, gradients),
+        partial(np.subtract, parameters, gradients, parameters),
+    ]
+    return (w1, b1, w2, b2, m0, m1, m2, m3, m4, m5, d_w1, d_b1, d_w2, d_b2, astype, d_sum_2, d_matmul_2, d_matmul_5,
+        update)
+
+
+def compute(x, y, memory):
+    """The outputs; the next values of the state are written to it."""
+    (w1, b1, w2, b2, m0, m1, m2, m3, m4, m5, d_w1, d_b1, d_w2, d_b2, astype, d_sum_2, d_matmul_2, d_matmul_5,
+        update) = memory
+
+    # hidden
+    matmul = np.dot(x, w1, m0)  # float32[batch, 3]
+    add = np.add(matmul, b1, m0)  # float32[batch, 3]
+    tanh = np.tanh(add, m0)  # float32[batch, 3]
+
+    # out
+    matmul_2 = np.dot(tanh, w2, m1)  # float32[batch, 2]
+    predicted = np.add(matmul_2, b2, m1)  # float32[batch, 2]
+
+    subtract = np.subtract(predicted, y, m1)  # float32[batch, 2]
+    power = np.power(subtract, c_2_0, m2)  # float32[batch, 2]
+    sum_1 = np.add.reduce(power, axis=(0, 1), out=m3)  # float32[]
     loss = np.divide(sum_1, astype)  # float32[]
 
     # gradient, hidden
-    d_matmul = np.transpose(x, (1, 0))  # float32[4, batch]
+    d_matmul = x.T  # float32[4, batch]
 
     # gradient
-    d_divide = np.divide(1.0, astype, out=m3)  # float32[]
-    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
-    d_sum_2 = np.broadcast_to(d_sum, (batch, 2))  # float32[batch, 2]
-    d_power = np.multiply(subtract, 2.0, out=m1)  # float32[batch, 2]
-    d_power_2 = np.multiply(d_sum_2, d_power, out=m1)  # float32[batch, 2]
+    d_power = np.multiply(subtract, c_2_0, m1)  # float32[batch, 2]
+    d_power_2 = np.multiply(d_sum_2, d_power, m1)  # float32[batch, 2]
 
     # gradient, out
-    d_matmul_2 = np.transpose(w2, (1, 0))  # float32[2, 3]
-    d_matmul_3 = np.matmul(d_power_2, d_matmul_2, out=m4)  # float32[batch, 3]
+    d_matmul_3 = np.dot(d_power_2, d_matmul_2, m4)  # float32[batch, 3]
 
     # gradient, hidden
-    d_tanh = np.multiply(tanh, tanh, out=m5)  # float32[batch, 3]
-    d_tanh_2 = np.subtract(1.0, d_tanh, out=m5)  # float32[batch, 3]
-    d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, out=m5)  # float32[batch, 3]
-    d_matmul_4 = np.matmul(d_matmul, d_tanh_3, out=m6)  # float32[4, 3]
-
-    multiply = np.multiply(0.1, d_matmul_4, out=m6)  # float32[4, 3]
-    subtract_2 = np.subtract(w1, multiply, out=m6)  # float32[4, 3]
-
-    # gradient, hidden
-    d_add = np.sum(d_tanh_3, axis=(0,), keepdims=False, out=m7)  # float32[3]
-
-    multiply_2 = np.multiply(0.1, d_add, out=m7)  # float32[3]
-    subtract_3 = np.subtract(b1, multiply_2, out=m7)  # float32[3]
+    d_tanh = np.multiply(tanh, tanh, m5)  # float32[batch, 3]
+    d_tanh_2 = np.subtract(c_1_0, d_tanh, m5)  # float32[batch, 3]
+    d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, m4)  # float32[batch, 3]
+    np.dot(d_matmul, d_tanh_3, d_w1)  # float32[4, 3]
+    np.add.reduce(d_tanh_3, axis=(0,), out=d_b1)  # float32[3]
 
     # gradient, out
-    d_matmul_5 = np.transpose(tanh, (1, 0))  # float32[3, batch]
-    d_matmul_6 = np.matmul(d_matmul_5, d_power_2, out=m8)  # float32[3, 2]
+    np.dot(d_matmul_5, d_power_2, d_w2)  # float32[3, 2]
+    np.add.reduce(d_power_2, axis=(0,), out=d_b2)  # float32[2]
 
-    multiply_3 = np.multiply(0.1, d_matmul_6, out=m8)  # float32[3, 2]
-    subtract_4 = np.subtract(w2, multiply_3, out=m8)  # float32[3, 2]
-
-    # gradient, out
-    d_add_2 = np.sum(d_power_2, axis=(0,), keepdims=False, out=m9)  # float32[2]
-
-    multiply_4 = np.multiply(0.1, d_add_2, out=m9)  # float32[2]
-    subtract_5 = np.subtract(b2, multiply_4, out=m9)  # float32[2]
-
-    return (loss,), (subtract_2, subtract_3, subtract_4, subtract_5)
+    outputs = (loss,)
+    deque(map(operator.call, update), 0)  # all at once, whatever interrupts
+    return outputs
 
 
 STATE = {
@@ -162,12 +216,10 @@ STATE = {
     "w2": ("float32", (3, 2)),
     "b2": ("float32", (2,)),
 }
-UPDATED = (
-    "w1",
-    "b1",
-    "w2",
-    "b2",
-)
+ROWS = (
+    ("w1", "b1", "w2", "b2"),
+)  # what lies side by side
+SPACES = {}  # workspaces that no call is using
 
 
 def init_state():
@@ -191,7 +243,9 @@ def step(state, x, y):
     y = checked("y", y, "float32", (None, 2), "float32[batch, 2]")
     batch = x.shape[0]
     y = checked("y", y, "float32", (batch, 2), "float32[batch, 2]")
+    spaces = SPACES.setdefault((x.shape, y.shape), {})
     with np.errstate(all="ignore"):
-        outputs, values = compute(x, y, held(state, STATE), buffers(batch))
-    state.update(dict(zip(UPDATED, [np.array(value) for value in values], strict=True)))
+        memory = borrow(spaces, state, STATE, ROWS, lambda rows: workspace(rows, batch))
+        outputs = compute(x, y, memory[1])
+    give_back(spaces, memory)
     return np.asarray(outputs[0])

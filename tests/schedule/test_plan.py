@@ -31,7 +31,7 @@ def test_a_chain_needs_one_buffer() -> None:
         y = tg.sin(y) + 1
     program = planned([x], tg.sum(y))
     assert [str(b.type) for b in program.buffers] == ["float64[n, 3]"]
-    assert str(program).splitlines()[:3] == ["m0: float64[n, 3]", "sin = sin -> m0", "y = add -> m0"]
+    assert str(program).splitlines()[:3] == ["m0: float64[n, 3] in piece 0", "sin = sin -> m0", "y = add -> m0"]
     assert str(program).splitlines()[-1] == "sum_1 = sum -> fresh"
 
 
@@ -121,8 +121,8 @@ def test_only_views_share_memory_with_operands(sample: Sample) -> None:
 
 def test_what_is_freed() -> None:
     x = tg.placeholder(("n", 3), name="x")
-    y = tg.sigmoid(x)
-    program = planned([x], tg.sum(tg.sigmoid(y[1:] * 2)))
+    y = tg.erf(x)  # NumPy has no statement that writes it into memory given for it
+    program = planned([x], tg.sum(tg.erf(y[1:] * 2)))
     freed = {s.node.op.name: [program.names[n] for n in s.frees] for s in program.statements if s.frees}
     assert freed == {"slice": ["y"], "multiply": ["slice_1"]}
 

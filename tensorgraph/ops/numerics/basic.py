@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 
 def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
-    """1 / (1 + exp(-x)), accurate in both tails."""
+    """1 / (1 + exp(-x)): to a few units in the last place, and 0 where exp(-x) is too large to be held."""
     x = x if x.dtype.kind == "f" else x + np.float16(0)  # the dtype that np.exp gives; negation needs a sign
-    small = np.exp(-np.abs(x))
-    result: NDArray[Any] = np.where(x >= 0, np.ones_like(small), small) / (1 + small)
+    result: NDArray[Any] = np.reciprocal(np.exp(-x) + 1)
     return result
 
 

@@ -1,0 +1,191 @@
+"""The function ``workspace``: memory, views of it, and the updates, made once and used by many calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tensorgraph.codegen.layout import broken, commented, listed
+from tensorgraph.codegen.statements import Speller, view_text
+from tensorgraph.ir.dims import Dim, DimLike
+from tensorgraph.ir.leaves import Constant, Variable
+from tensorgraph.ir.names import is_literal
+from tensorgraph.ir.node import Node
+from tensorgraph.ir.text import spell
+from tensorgraph.schedule.program import Arena, Buffer, Part, Program, Ref, Update
+
+__all__ = ["Definition", "definitions", "identifiers", "pruned", "state_layout", "update_lines"]
+
+NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Lines that define a name."""
+
+    name: str
+    lines: Sequence[str]
+    reads: frozenset[str] = field(default_factory=frozenset)
+
+
+def identifiers(lines: Iterable[str]) -> set[str]:
+    """The names in lines of source, comments left out."""
+    return {name for line in lines for name in NAME.findall(line.partition("#")[0])}
+
+
+def _defined(name: str, code: str, comment: str = "") -> Definition:
+    lines = commented(f"{name} = {code}", comment) if comment else broken(f"    {name} = {code}")
+    return Definition(name, lines, frozenset(NAME.findall(code)))
+
+
+def pruned(found: Sequence[Definition], needed: Iterable[str]) -> list[Definition]:
+    """Only what is read, by others or by these."""
+    wanted = set(needed)
+    kept = []
+    for definition in reversed(found):
+        if definition.name in wanted:
+            kept.append(definition)
+            wanted |= definition.reads
+    return kept[::-1]
+
+
+def state_layout(program: Program) -> list[Arena | Node]:
+    """What a workspace is made over: arenas, variables that stand alone, and constants too large to print."""
+    arenas = [arena for update in program.updates for arena in update.state if len(arena.members) > 1]
+    inside = {node for arena in arenas for node in arena.members}
+    alone = [node for node in program.graph.nodes if _alone(node) and node not in inside]
+    return [*arenas, *alone]
+
+
+def _alone(node: Node) -> bool:
+    return isinstance(node.op, Variable) or (isinstance(node.op, Constant) and node.op.large)
+
+
+def definitions(program: Program, speller: Speller) -> list[Definition]:
+    """Everything that a workspace may hold, in order."""
+    found = []
+    for entry in state_layout(program):
+        if isinstance(entry, Arena):
+            found += [
+                _member(program, entry, node, at) for node, at in zip(entry.members, entry.offsets(), strict=True)
+            ]
+    found += _memory(program)
+    inside = {node: buffer.name for node, buffer in program.places.items()}
+    names = {**program.names, **inside}
+    for node in program.bound:
+        operands = [names.get(source, "") for source in node.inputs]
+        plain = any(is_literal(source) for source in node.inputs) or not node.op.view
+        code = spell(node, names) if plain else view_text(node, operands)
+        found.append(_defined(program.names[node], code, str(node.type)))
+    return [*found, *(_defined(name, code) for name, code in speller.views.items())]
+
+
+def _member(program: Program, arena: Arena, node: Node, offset: int) -> Definition:
+    end = offset + int(node.type.size) if isinstance(node.type.size, int) else offset
+    code = f"{arena.name}[{offset}:{end}]"
+    if node.type.ndim != 1:
+        code += f".reshape({listed([str(n) for n in node.type.shape])})"
+    return _defined(program.names[node], code, str(node.type))
+
+
+def _memory(program: Program) -> list[Definition]:
+    """Pieces of the workspace, and the buffers in them."""
+    if not program.slots:
+        return []
+    sizes = [_largest(sizes) for sizes in program.slots]
+    found = [_defined("pieces", f"carve({', '.join(sizes)})")]
+    arenas: dict[str, Definition] = {}
+    for buffer in program.buffers:
+        arena = buffer.arena
+        if arena is None:
+            found.append(_buffer(buffer.name, buffer))
+            continue
+        if arena.name not in arenas:
+            code = f"np.ndarray(({arena.size},), np.{arena.dtype.name}, pieces[{buffer.slot}])"
+            arenas[arena.name] = _defined(arena.name, code)
+            found.append(arenas[arena.name])
+        kind = buffer.type
+        end = buffer.offset + int(kind.size) if isinstance(kind.size, int) else buffer.offset
+        code = f"{arena.name}[{buffer.offset}:{end}]"
+        code += "" if kind.ndim == 1 else f".reshape({listed([str(n) for n in kind.shape])})"
+        found.append(_defined(buffer.name, code, str(kind)))
+    return found
+
+
+def _buffer(name: str, buffer: Buffer) -> Definition:
+    shape = listed([str(n) for n in buffer.type.shape])
+    return _defined(name, f"np.ndarray({shape}, np.{buffer.type.dtype.name}, pieces[{buffer.slot}])")
+
+
+def _largest(sizes: Sequence[DimLike]) -> str:
+    """An expression for the largest of these."""
+    numbers = [n for n in sizes if isinstance(n, int)]
+    texts = [*([str(max(numbers))] if numbers else []), *(str(n) for n in sizes if isinstance(n, Dim))]
+    return f"max({', '.join(texts)})" if len(texts) > 1 else texts[0]
+
+
+# ---- updates
+
+
+def update_lines(program: Program, speller: Speller) -> list[str]:
+    """The lines that list the calls of all updates."""
+    lines = ["", "    update = []"]
+    for update in program.updates:
+        lines += _update(program, update, speller)
+    return lines
+
+
+def _update(program: Program, update: Update, speller: Speller) -> list[str]:
+    arenas = [*update.state, *update.work]
+    members = ", ".join(program.names[node] for node in update.state[0].members[:8])
+    more = len(update.state[0].members) - 8
+    members += f" and {more} more" if more > 0 else ""
+    lines = ["", *_comment(f"{update.size} elements of {members}")]
+    flat = [line for arena in arenas for line in _flat(program, arena)]
+    if update.size <= program.block:
+        texts: dict[Ref, str] = {Part("state", i): a.name for i, a in enumerate(update.state)}
+        texts |= {Part("work", i): a.name for i, a in enumerate(update.work)}
+        texts |= {Part("temp", i): b.name for i, b in enumerate(update.temps)}
+        return [*lines, *flat, *_calls(update, texts, speller, "    ")]
+    texts = {Part("state", i): f"{a.name}[part]" for i, a in enumerate(update.state)}
+    texts |= {Part("work", i): f"{a.name}[part]" for i, a in enumerate(update.work)}
+    texts |= {Part("temp", i): f"{b.name}[: part.stop - start]" for i, b in enumerate(update.temps)}
+    return [
+        *lines,
+        *flat,
+        f"    for start in range(0, {update.size}, {program.block}):  # so much at a time stays in the cache",
+        f"        part = slice(start, min(start + {program.block}, {update.size}))",
+        *_calls(update, texts, speller, "        "),
+    ]
+
+
+def _comment(text: str) -> list[str]:
+    return [f"    # {text}"]
+
+
+def _flat(program: Program, arena: Arena) -> list[str]:
+    """A variable that stands alone, seen as a row."""
+    if len(arena.members) > 1 or not arena.state:
+        return []
+    return broken(f"    {arena.name} = {program.names[arena.members[0]]}.reshape(-1)")
+
+
+def _calls(update: Update, texts: Mapping[Ref, str], speller: Speller, indent: str) -> list[str]:
+    lines = [f"{indent}update += ["]
+    for step in update.steps:
+        operands = [_text(ref, texts, speller) for ref in step.operands]
+        kinds = [] if step.node is None else [source.types[0] for source in step.node.inputs]
+        for call in speller.calls(step.node, operands, texts[step.out], kinds):
+            function, _, arguments = call.partition("(")
+            if function == "np.copyto":  # it runs Python, between whose instructions signals are handled
+                target, source = arguments.rstrip(")").split(", ")[:2]
+                function, arguments = f"{target}.__setitem__", f"..., {source})"
+            lines += broken(f"{indent}    partial({function}, {arguments},")
+    return [*lines, f"{indent}]"]
+
+
+def _text(ref: Ref, texts: Mapping[Ref, str], speller: Speller) -> str:
+    if isinstance(ref, Part):
+        return texts[ref]
+    return speller.update_operand(ref)

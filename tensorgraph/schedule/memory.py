@@ -1,0 +1,85 @@
+"""Which results share memory.
+
+A result lives until the last statement that reads it or a view of it. Then its piece of the workspace is free for
+another: the smallest free piece that is large enough, or the largest one, which grows. Where sizes are not known
+yet, pieces are compared at an example size; whatever the sizes then are, a piece is as large as the largest of
+what was put into it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+
+from tensorgraph.ir.dims import DimLike, evaluate_dim
+from tensorgraph.ir.names import Namer
+from tensorgraph.ir.types import TensorType
+from tensorgraph.schedule.program import Arena, Buffer
+
+__all__ = ["Pool"]
+
+EXAMPLE = 64  # what an unknown size is taken to be where sizes are compared
+
+
+class Pool:
+    """Pieces of a workspace, and which of them are free."""
+
+    def __init__(self, symbols: Iterable[str], namer: Namer) -> None:
+        self.buffers: list[Buffer] = []
+        self._sizes: list[dict[DimLike, None]] = []
+        self._largest: list[int] = []
+        self._free: list[tuple[int, int]] = []  # size at the example, piece
+        self._known: dict[object, Buffer] = {}
+        self._namer = namer
+        self._example = dict.fromkeys(symbols, EXAMPLE)
+
+    @property
+    def slots(self) -> tuple[tuple[DimLike, ...], ...]:
+        """The numbers of bytes asked of each piece."""
+        return tuple(tuple(sizes) for sizes in self._sizes)
+
+    def take(self, kind: TensorType, prefer: Sequence[Buffer] = ()) -> Buffer:
+        """Memory for a value; one of the free buffers in `prefer` if there is any."""
+        wished = [entry for b in prefer if (entry := (self._largest[b.slot], b.slot)) in self._free]
+        return self._buffer(kind, self._slot(kind.nbytes, wished[0] if wished else None))
+
+    def free(self, buffer: Buffer) -> None:
+        """Give a buffer's piece back."""
+        insort(self._free, (self._largest[buffer.slot], buffer.slot))
+
+    def arena(self, arena: Arena, names: Sequence[str]) -> list[Buffer]:
+        """Memory for values side by side: one buffer each, with names to wish for."""
+        slot = self._slot(arena.size * arena.dtype.itemsize, None)
+        parts = zip(names, arena.members, arena.offsets(), strict=True)
+        made = [Buffer(self._namer(name), node.type, slot, arena, offset) for name, node, offset in parts]
+        self.buffers += made
+        return made
+
+    def _slot(self, nbytes: DimLike, wished: tuple[int, int] | None) -> int:
+        """A free piece, or a new one, that is made as large as this."""
+        wanted = self._at_example(nbytes)
+        if wished is None and self._free:
+            wished = self._free[min(bisect_left(self._free, (wanted, -1)), len(self._free) - 1)]
+        if wished is None:
+            slot = len(self._sizes)
+            self._sizes.append({})
+            self._largest.append(0)
+        else:
+            self._free.remove(wished)
+            slot = wished[1]
+        self._sizes[slot][nbytes] = None
+        self._largest[slot] = max(self._largest[slot], wanted)
+        return slot
+
+    def _buffer(self, kind: TensorType, slot: int) -> Buffer:
+        key = slot, kind.key()
+        if key not in self._known:
+            self._known[key] = made = Buffer(self._name(), kind, slot)
+            self.buffers.append(made)
+        return self._known[key]
+
+    def _at_example(self, nbytes: DimLike) -> int:
+        return nbytes if isinstance(nbytes, int) else max(evaluate_dim(nbytes, self._example), 0)
+
+    def _name(self) -> str:
+        return self._namer(f"m{len(self.buffers)}")
