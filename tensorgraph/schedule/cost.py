@@ -89,9 +89,9 @@ def cost(
     >>> x = tg.placeholder(("batch", 784), "float32", name="x")
     >>> w = tg.placeholder((784, 512), "float32", name="w")
     >>> node = (x @ w).node
-    >>> found = cost(node.op, [x.type, w.type], [node.type], Machine.reference, {"batch": 256})
+    >>> found = cost(node.op, [x.node.type, w.node.type], [node.type], Machine.reference, {"batch": 256})
     >>> found.flops, found.limit, f"{1e3 * found.seconds:.1f} ms"
-    (205520896, 'arithmetic', '1.6 ms')
+    (205520896, 'arithmetic', '1.7 ms')
     """
     op = resolve(op, sizes)
     taken, given = [tuple(t.with_sizes(sizes) for t in types) for types in (inputs, outputs)]

@@ -89,7 +89,7 @@ class Machine:
         >>> Machine.detect().cores >= 1
         True
         """
-        return _detected()
+        return detected()
 
     @staticmethod
     def measure() -> Machine:
@@ -104,7 +104,7 @@ class Machine:
         >>> measured.l2 == Machine.detect().l2
         True
         """
-        found = _detected()
+        found = detected()
         speeds = measure_speeds(found.l1, found.l2, found.l3)._asdict()
         shape = found.cores, found.l1, found.l2, found.l3, found.threads
         return Machine("measured", *shape, **speeds, rates=measure_rates())
@@ -145,7 +145,7 @@ class Machine:
             return terms * self.unit("matmul_naive", dtype)
         column = 0 if dtype.name in {"float32", "complex64"} else 1
         large = self.gemm[column] / (4.0 if dtype.kind == "c" else 1.0)
-        if 1 in {m, n}:
+        if 1 in {m, n} or not terms:
             return 2.0 * terms / (VECTOR * large)
         edge = 8.0 * (self.gemm[column] / self.thin[column] - 1.0)  # rows, columns and terms lost at the edges
         small = 1.0 + edge / max(m, 4) + edge / max(n, 4) + edge / k
@@ -167,15 +167,15 @@ Machine.reference = Machine("reference", 2, 48 * KIB, KIB * KIB, 32 * KIB * KIB,
 
 
 @cache
-def _detected() -> Machine:
-    wide = _has_avx512(Path("/proc/cpuinfo"))
+def detected() -> Machine:
+    wide = has_avx512(Path("/proc/cpuinfo"))
     caches = cache_sizes(Path("/sys/devices/system/cpu/cpu0/cache"))
     threads = sys.platform not in {"emscripten", "wasi"}
     kind = f"{platform.machine() or 'unknown'}{' with AVX-512' if wide else ''}"
     return Machine(kind, os.cpu_count() or 1, *caches, threads, **SPEEDS._asdict(), rates=AVX512 if wide else AVX2)
 
 
-def _has_avx512(cpuinfo: Path) -> bool:
+def has_avx512(cpuinfo: Path) -> bool:
     """Whether the first processor has the instructions for which NumPy has its widest kernels."""
     try:
         with cpuinfo.open(encoding="utf-8", errors="replace") as file:

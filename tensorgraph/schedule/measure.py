@@ -189,7 +189,9 @@ def _rate(cases: Callable[[str, int], Case]) -> Rate:
         slope = 0.0
         with suppress(DTypeError):
             small, large = cases(dtype, FEW), cases(dtype, COUNT)
-            first, second = _timed(small), _timed(large)
+            first, second = (
+                min(times) for times in zip(*[(_timed(small), _timed(large)) for _ in range(2)], strict=True)
+            )
             slope = max(second - first, 0.0) / (large[2] - small[2])
             start = min(start, max(first - slope * small[2], 0.0))
         slopes.append(slope)

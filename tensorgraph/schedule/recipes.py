@@ -100,10 +100,10 @@ def _reduced(op: Reduction, s: Setting) -> Work:
     seconds = n * s.each("buffered", s.out.dtype) if x.dtype != s.out.dtype and op.monoid in {"+", "*"} else 0.0
     order = groups(shape(x), op.axis)
     if not order or order[-1][0]:
-        loops = n / order[-1][1] if len(order) > 1 else 0.0
+        loops = n / max(order[-1][1], 1) if len(order) > 1 else 0.0
         seconds += n * s.each(op.name, x.dtype) + loops * s.each(run, x.dtype)
     else:
-        seconds += n * s.each(combine, x.dtype) + n / order[-1][1] * s.each(into, x.dtype)
+        seconds += n * s.each(combine, x.dtype) + n / max(order[-1][1], 1) * s.each(into, x.dtype)
     passes = 6.0 if op.helpers else 1.0
     work = s.work(s.start(op.name), passes * nbytes(x) + nbytes(s.out), seconds)
     return work + _new(op, s, nbytes(x), passes) if op.helpers else work
