@@ -271,8 +271,8 @@ def _streamed(size: int) -> float:
     """Bytes a second, read and written, of additions whose operands and result take `size` bytes together."""
     a, b, c = (np.ones(max(size // 12, 1), np.float32) for _ in range(3))
     empty = (a[:1], b[:1])
-    seconds = best(partial(np.add, a, b, out=c), 5e-2) - best(partial(np.add, *empty, out=c[:1]))
-    return 12 * a.size / max(seconds, 1e-9)
+    whole, call = best(partial(np.add, a, b, out=c), 1e-1), best(partial(np.add, *empty, out=c[:1]), 1e-2)
+    return 12 * a.size / max(whole - call, whole / 4)  # in L1 a call is most of it, and must not be all
 
 
 def _product(dtype: str, m: int, k: int, n: int) -> float:
@@ -284,7 +284,7 @@ def _product(dtype: str, m: int, k: int, n: int) -> float:
 def measure_speeds(l1: int, l2: int, l3: int) -> Speeds:
     """What memory and matrix products give on this machine, whose levels of cache have these sizes."""
     with one_thread():
-        memory = min(4 * l3, 1 << 28)
+        memory = min(3 * l3, 1 << 28)
         half = tuple(_streamed(size) for size in (l1 // 2, l2 // 2, min(l3 // 2, 8 * l2), memory))
         large, fresh = np.ones(1 << 24, np.float32), np.empty(1 << 24, np.float32)
         kept = best(partial(np.copyto, fresh, large), 3e-2)

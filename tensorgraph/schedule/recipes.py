@@ -40,7 +40,7 @@ LOOPS: Mapping[str, tuple[str, str, str]] = {
 }
 MOST_PASSES = 8.0  # over the operand, of what a helper writes and reads: more calls than that are on parts of it
 TEMPORARY = 1 << 20  # bytes of arrays, several of which at once glibc's allocator gives back when they are freed
-UNALIGNED = 1.5  # how much longer rows take whose ends are not the ends of lines of cache
+UNALIGNED = 2.0  # how much longer rows take whose ends are not the ends of lines of cache
 PAD_CALLS = 40.0  # np.pad is written in Python: 12 us where the shortest call takes 0.3
 
 

@@ -16,7 +16,7 @@ from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.registry import all_ops
 from tensorgraph.schedule import machine as module
 from tensorgraph.schedule.machine import Machine, cache_sizes
-from tensorgraph.schedule.rates import AVX2, AVX512, Rate
+from tensorgraph.schedule.rates import AVX2, AVX512, SPEEDS, Rate
 
 REFERENCE = Machine.reference
 F32, F64 = np.dtype("float32"), np.dtype("float64")
@@ -148,6 +148,13 @@ def test_products() -> None:
     assert rate(400, 400, 400, np.dtype("int64")) < 5  # without BLAS
     assert rate(4000, 4000, 4000, threads=2) == pytest.approx(2 * rate(4000, 4000, 4000))
     assert rate(4000, 4000, 4000, threads=64) == pytest.approx(2 * rate(4000, 4000, 4000))  # of two cores
+
+
+def test_the_better_of_two_measurements() -> None:
+    one = SPEEDS._replace(call=1.0, gemm=(1e9, 3e9))
+    two = SPEEDS._replace(fault=1.0, gemm=(2e9, 1e9))
+    assert one.better(two) == SPEEDS._replace(gemm=(2e9, 3e9))
+    assert one.better(two) == two.better(one)
 
 
 def test_measuring_gives_plausible_figures() -> None:
