@@ -200,12 +200,14 @@ from tensorgraph.autodiff import (
 )
 from tensorgraph.compiler import compile, jit
 from tensorgraph.ir import Dim, Graph, Node, Op, Result, TensorType, scope
+from tensorgraph.schedule import Machine
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Dim",
     "Graph",
+    "Machine",
     "Node",
     "Op",
     "Parameter",
