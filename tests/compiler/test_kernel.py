@@ -372,11 +372,12 @@ def test_tracebacks_and_debuggers_show_the_source(capsys: pytest.CaptureFixture[
 
 def test_stages_print() -> None:
     kernel, _ = sum_kernel()
-    assert [stage.name for stage in kernel.stages] == ["trace", "drop identities", "fold constants", "plan", "emit"]
+    names = ["trace", "drop identities", "fold constants", "simplify", "plan", "emit"]
+    assert [stage.name for stage in kernel.stages] == names
     assert all(stage.seconds >= 0 for stage in kernel.stages)
     assert str(kernel.stages[0]).splitlines()[1] == "def graph(x, y):"
-    assert str(kernel.stages[3]).splitlines()[1:3] == ["m0: float32[batch]", "sum_1 = sum -> m0"]
-    assert str(kernel.stages[4]).partition("\n")[2] == kernel.source
+    assert str(kernel.stages[4]).splitlines()[1:3] == ["m0: float32[batch]", "sum_1 = sum -> m0"]
+    assert str(kernel.stages[5]).partition("\n")[2] == kernel.source
     assert repr(kernel) == "<Kernel total(x: float32[batch, 3], y: int64[batch]): 3 statements>"
     assert kernel.graph is kernel.program.graph
     assert kernel.graph.verify() is kernel.graph

@@ -105,8 +105,8 @@ def compute(x, y, state, memory):
     predicted = np.add(matmul_2, b2, out=m1)  # float32[batch, 2]
 
     subtract = np.subtract(predicted, y, out=m1)  # float32[batch, 2]
-    power = np.power(subtract, 2.0, out=m2)  # float32[batch, 2]
-    sum_1 = np.sum(power, axis=(0, 1), keepdims=False, out=m3)  # float32[]
+    multiply = np.multiply(subtract, subtract, out=m2)  # float32[batch, 2]
+    sum_1 = np.sum(multiply, axis=(0, 1), keepdims=False, out=m3)  # float32[]
     dim_size = np.asarray(2*batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
     loss = np.divide(sum_1, astype)  # float32[]
@@ -131,27 +131,27 @@ def compute(x, y, state, memory):
     d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, out=m5)  # float32[batch, 3]
     d_matmul_4 = np.matmul(d_matmul, d_tanh_3, out=m6)  # float32[4, 3]
 
-    multiply = np.multiply(0.1, d_matmul_4, out=m6)  # float32[4, 3]
-    subtract_2 = np.subtract(w1, multiply, out=m6)  # float32[4, 3]
+    multiply_2 = np.multiply(0.1, d_matmul_4, out=m6)  # float32[4, 3]
+    subtract_2 = np.subtract(w1, multiply_2, out=m6)  # float32[4, 3]
 
     # gradient, hidden
     d_add = np.sum(d_tanh_3, axis=(0,), keepdims=False, out=m7)  # float32[3]
 
-    multiply_2 = np.multiply(0.1, d_add, out=m7)  # float32[3]
-    subtract_3 = np.subtract(b1, multiply_2, out=m7)  # float32[3]
+    multiply_3 = np.multiply(0.1, d_add, out=m7)  # float32[3]
+    subtract_3 = np.subtract(b1, multiply_3, out=m7)  # float32[3]
 
     # gradient, out
     d_matmul_5 = np.transpose(tanh, (1, 0))  # float32[3, batch]
     d_matmul_6 = np.matmul(d_matmul_5, d_power_2, out=m8)  # float32[3, 2]
 
-    multiply_3 = np.multiply(0.1, d_matmul_6, out=m8)  # float32[3, 2]
-    subtract_4 = np.subtract(w2, multiply_3, out=m8)  # float32[3, 2]
+    multiply_4 = np.multiply(0.1, d_matmul_6, out=m8)  # float32[3, 2]
+    subtract_4 = np.subtract(w2, multiply_4, out=m8)  # float32[3, 2]
 
     # gradient, out
     d_add_2 = np.sum(d_power_2, axis=(0,), keepdims=False, out=m9)  # float32[2]
 
-    multiply_4 = np.multiply(0.1, d_add_2, out=m9)  # float32[2]
-    subtract_5 = np.subtract(b2, multiply_4, out=m9)  # float32[2]
+    multiply_5 = np.multiply(0.1, d_add_2, out=m9)  # float32[2]
+    subtract_5 = np.subtract(b2, multiply_5, out=m9)  # float32[2]
 
     return (loss,), (subtract_2, subtract_3, subtract_4, subtract_5)
 
