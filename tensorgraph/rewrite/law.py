@@ -75,11 +75,14 @@ class Law:
         What it promises: a key of `TIERS`.
     ulp
         Units in the last place it may be off, in the tiers that say so.
+    of
+        The units are those of the result, or of this number where the result is smaller.
     per_term
         Whether the units are of the sum of the magnitudes of all terms, once for each term: the measure for
         sums, whose terms may cancel.
     kinds
-        Kinds of dtypes that its variables, or samples, may have.
+        Kinds of dtypes that its variables, or samples, may have: ``b``, ``i``, ``u``, ``f``, ``c`` as in NumPy; in
+        samples also ``d``, for float32 and float64 only.
     samples
         Graphs at whose root it applies.
     """
@@ -88,6 +91,7 @@ class Law:
     statement: str
     tier: Tier
     ulp: float
+    of: float
     per_term: bool
     kinds: str
     samples: tuple[Sample, ...]
@@ -106,6 +110,8 @@ class Law:
         TypeError
             If the law is wrong about the type.
         """
+        if type(node.op) not in self.roots:
+            return None
         with context(Context(node.scope, node.primal, node.site)):
             return self.replacement(node)
 
@@ -231,7 +237,7 @@ def law(
         pattern = Pattern(function, kinds)
         names = [name for name in inspect.get_annotations(function) if name != "return"]
         sample = Sample(lambda *variables: function(*variables)[0], tuple("m n" for _ in names))
-        return Law(function.__name__, _statement(function), tier, ulp, False, kinds, (sample,), pattern)
+        return Law(function.__name__, _statement(function), tier, ulp, 0.0, False, kinds, (sample,), pattern)
 
     return stated if function is None else stated(function)
 
@@ -241,6 +247,7 @@ def node_law(
     samples: Sequence[Sample],
     tier: Tier = "exact",
     ulp: float = 0,
+    of: float = 0.0,
     per_term: bool = False,
     kinds: str = "f",
 ) -> Callable[[Callable[[Node], Tensor | None]], Law]:
@@ -250,7 +257,7 @@ def node_law(
     ----------
     *roots
         Classes of operations at which it may apply.
-    samples, tier, ulp, per_term, kinds
+    samples, tier, ulp, of, per_term, kinds
         See `Law`.
 
     Returns
@@ -262,7 +269,7 @@ def node_law(
     def stated(function: Callable[[Node], Tensor | None]) -> Law:
         rewrite = NodeRewrite(roots, function)
         statement = _statement(function)
-        return Law(function.__name__, statement, tier, ulp, per_term, kinds, tuple(samples), rewrite)
+        return Law(function.__name__, statement, tier, ulp, of, per_term, kinds, tuple(samples), rewrite)
 
     return stated
 

@@ -20,7 +20,7 @@ from tests.rewrite.truth import PRECISION, truth
 
 DTYPES = {
     "b": ["bool"], "i": ["int8", "int64"], "u": ["uint8", "uint64"], "f": ["float16", "float32", "float64"],
-    "c": ["complex64", "complex128"],
+    "c": ["complex64", "complex128"], "d": ["float32", "float64"],
 }  # fmt: skip
 BROADCAST = ["m n", "n", "", "m 1", "1 n"]  # shapes that the variables of a pattern may have
 SIZES = st.sampled_from([2, 3, 1, 4, 0])
@@ -49,6 +49,8 @@ def numbers(dtype: np.dtype[Any], tame: bool) -> st.SearchStrategy[Any]:
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
         return st.integers(1, 5) if tame else st.integers(int(info.min), int(info.max)) | st.integers(0, 3)
+    if dtype.kind == "c":
+        return numbers(np.zeros((), dtype).real.dtype, tame)
     width = dtype.itemsize * 8
     if tame:
         return st.floats(0.5, 2.0, width=width)
@@ -119,6 +121,8 @@ def _element(law: Law, before: Any, after: Any, exact: Any, terms: Any, count: i
     """How one element breaks the promise: its values on both sides, and what it is on real numbers."""
     info = np.finfo(before.dtype)
     with mp.workprec(PRECISION):
+        if exact is None or terms is None:
+            return None
         if mp.isnan(exact):
             hidden = (np.isnan(before) and not np.isnan(after)) or (np.isinf(before) and np.isfinite(after))
             return "the true value is undefined, which is hidden" if hidden else None
@@ -135,7 +139,8 @@ def _element(law: Law, before: Any, after: Any, exact: Any, terms: Any, count: i
             return None if near and not np.isnan(after) else shown
         if law.tier == "stable" and not np.isfinite(before):
             return None
-        unit = max(_spacing(terms if law.per_term else abs(exact), info), mp.mpf(float(info.smallest_subnormal)))
+        scale = terms if law.per_term else max(abs(exact), mp.mpf(law.of))
+        unit = max(_spacing(scale, info), mp.mpf(float(info.smallest_subnormal)))
         allowed = (REALS_ULP if law.tier == "reals" else law.ulp) * unit * count
         allowed += abs(mp.mpf(float(before)) - exact) if law.tier == "stable" else 0
         off = abs(mp.mpf(float(after)) - exact)

@@ -23,9 +23,11 @@ NAN = mp.mpf("nan")
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NaN where a function of real numbers has no real value."""
+    """NaN where a function of real numbers has no real value; None where the precision does not suffice."""
 
     def call(*xs: Any) -> Any:
+        if any(x is None for x in xs):
+            return None
         if any(mp.isnan(x) for x in xs):
             return NAN
         try:
@@ -35,6 +37,33 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         return NAN if isinstance(y, mp.mpc) else y
 
     return np.frompyfunc(call, function.__code__.co_argcount, 1)
+
+
+def added(x: Any, y: Any) -> Any:
+    """None where numbers that were rounded cancel to nothing, or nearly so."""
+    total = x + y
+    if (total == x and y != 0) or (total == y and x != 0):
+        return total * (1 + mp.ldexp(mp.mpf(1), 2 - PRECISION))  # so that it is known not to be exact
+    if any(mp.isfinite(z) and z._mpf_[3] > PRECISION - 64 for z in (x, y)) and mp.isfinite(total):
+        return total if abs(total) > mp.ldexp(abs(x) + abs(y), 128 - PRECISION) else None
+    return total
+
+
+def plus(x: Any, y: Any) -> Any:
+    return added(x, y)
+
+
+def minus(x: Any, y: Any) -> Any:
+    return added(x, -y)
+
+
+def log1p(x: Any) -> Any:
+    total = added(mp.mpf(1), x)
+    return None if total is None else mp.log(total)
+
+
+def expm1(x: Any) -> Any:
+    return added(mp.exp(x), mp.mpf(-1))
 
 
 def divided(x: Any, y: Any) -> Any:
@@ -77,7 +106,7 @@ def tanh(x: Any) -> Any:
 
 
 def sigmoid(x: Any) -> Any:
-    return 1 / (1 + mp.exp(-x))
+    return 1 / added(mp.mpf(1), mp.exp(-x))
 
 
 def softplus(x: Any) -> Any:
@@ -89,16 +118,16 @@ def logaddexp(x: Any, y: Any) -> Any:
 
 
 def maximum(x: Any, y: Any) -> Any:
-    return NAN if mp.isnan(x) or mp.isnan(y) else max(x, y)
+    return None if x is None or y is None else NAN if mp.isnan(x) or mp.isnan(y) else max(x, y)
 
 
 def minimum(x: Any, y: Any) -> Any:
-    return NAN if mp.isnan(x) or mp.isnan(y) else min(x, y)
+    return None if x is None or y is None else NAN if mp.isnan(x) or mp.isnan(y) else min(x, y)
 
 
 ELEMENTWISE: dict[type[Op], Any] = {
-    e.Add: guarded(lambda x, y: x + y),
-    e.Subtract: guarded(lambda x, y: x - y),
+    e.Add: guarded(plus),
+    e.Subtract: guarded(minus),
     e.Multiply: guarded(times),
     e.Divide: guarded(divided),
     e.Power: np.frompyfunc(lambda x, y: mp.mpf(1) if y == 0 else POWER(x, y), 2, 1),
@@ -107,9 +136,9 @@ ELEMENTWISE: dict[type[Op], Any] = {
     e.Maximum: np.frompyfunc(maximum, 2, 1),
     e.Minimum: np.frompyfunc(minimum, 2, 1),
     t.Exp: guarded(exp),
-    t.Expm1: guarded(lambda x: mp.exp(x) - 1),
+    t.Expm1: guarded(expm1),
     t.Log: guarded(log),
-    t.Log1p: guarded(lambda x: mp.log(1 + x)),
+    t.Log1p: guarded(log1p),
     t.Logaddexp: guarded(logaddexp),
     t.Sqrt: guarded(sqrt),
     t.Tanh: guarded(tanh),

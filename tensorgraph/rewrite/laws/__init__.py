@@ -6,14 +6,14 @@ from functools import cache
 
 from tensorgraph.ir.op import Op
 from tensorgraph.rewrite.law import Law
-from tensorgraph.rewrite.laws import algebra, powers
+from tensorgraph.rewrite.laws import algebra, powers, products, reals, stability, structure
 
 __all__ = ["LAWS", "laws_at"]
 
+MODULES = (structure, algebra, powers, stability, products, reals)
+
 # In the order in which they are tried.
-LAWS: tuple[Law, ...] = tuple(
-    law for module in (algebra, powers) for law in vars(module).values() if isinstance(law, Law)
-)
+LAWS: tuple[Law, ...] = tuple(law for module in MODULES for law in vars(module).values() if isinstance(law, Law))
 
 
 def laws_at(root: type[Op], fast_math: bool) -> tuple[Law, ...]:
