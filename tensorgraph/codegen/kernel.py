@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.tree import Tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
+from tensorgraph.rewrite.law import Law
 from tensorgraph.schedule.program import Program
 
 __all__ = ["Kernel", "Stage"]
@@ -35,14 +36,16 @@ Memory: TypeAlias = "tuple[Any, ...]"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one step of the compiler gave, and how long it took in seconds."""
+    """What one step of the compiler gave, how long it took in seconds, and the laws it used with their number."""
 
     name: str
     value: Graph | Program | str
     seconds: float
+    laws: Mapping[Law, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"# {self.name} ({self.seconds * 1e3:.1f} ms)\n{self.value}"
+        used = "".join(f"\n# {law.statement} ({law.tier}), {n} times" for law, n in self.laws.items())
+        return f"# {self.name} ({self.seconds * 1e3:.1f} ms){used}\n{self.value}"
 
 
 @dataclass(frozen=True, slots=True)

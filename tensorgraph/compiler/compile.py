@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from tensorgraph.array.leaves import Parameter
@@ -17,6 +18,8 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import Tree, flatten_tree
 from tensorgraph.passes.fold import drop_identities, fold_constants
+from tensorgraph.passes.simplify import simplify
+from tensorgraph.rewrite.law import Law
 from tensorgraph.schedule.plan import plan
 from tensorgraph.schedule.program import Program
 
@@ -32,6 +35,7 @@ def compile(
     *,
     name: str = "kernel",
     locations: bool = True,
+    fast_math: bool = False,
 ) -> Kernel:
     """Compile tensors to a kernel: NumPy source, loaded and ready to call.
 
@@ -49,6 +53,9 @@ def compile(
         What messages and saved modules call the kernel: a Python identifier.
     locations
         Name the user's files and lines in the source.
+    fast_math
+        Also use laws that are true of real numbers only: sums may be added in another order and factored, and
+        log(exp(x)) is x even where exp(x) overflows.
 
     Returns
     -------
@@ -85,7 +92,7 @@ def compile(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)
-    return compile_graph(graph, name, structure, locations=locations, started=started)
+    return compile_graph(graph, name, structure, locations=locations, fast_math=fast_math, started=started)
 
 
 def refuse_dropped(graph: Graph) -> None:
@@ -100,22 +107,30 @@ def refuse_dropped(graph: Graph) -> None:
 
 
 def compile_graph(
-    graph: Graph, name: str, structure: Tree, *, locations: bool = True, started: float | None = None
+    graph: Graph,
+    name: str,
+    structure: Tree,
+    *,
+    locations: bool = True,
+    fast_math: bool = False,
+    started: float | None = None,
 ) -> Kernel:
     """Run the stages, keeping what each gives."""
     clock = perf_counter() if started is None else started
     stages: list[Stage] = []
 
-    def record(stage: str, value: Any) -> Any:
+    def record(stage: str, value: Any, laws: Mapping[Law, int] = MappingProxyType({})) -> Any:
         nonlocal clock
         now = perf_counter()
-        stages.append(Stage(stage, value, now - clock))
+        stages.append(Stage(stage, value, now - clock, laws))
         clock = now
         return value
 
     record("trace", graph)
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
+    simplified = simplify(graph, fast_math=fast_math)
+    graph = record("simplify", simplified.graph, simplified.laws)
     program: Program = record("plan", plan(graph))
     module = emit(program, name, locations=locations)
     record("emit", module.source)

@@ -27,7 +27,7 @@ from tensorgraph.schedule.plan import MODULE_NAMES
 __all__ = ["jit"]
 
 
-def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+def jit(f: Callable[..., Any], *, fast_math: bool = False) -> Callable[..., Any]:
     """Compile a function; it is traced on the shapes it meets.
 
     Parameters
@@ -36,6 +36,8 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         Takes tensors in any structure of tuples, lists and dicts, and gives tensors in any structure. Arrays
         and floats are traced; ints, bools and strings are part of the program, which is compiled again
         for others.
+    fast_math
+        Also use laws that are true of real numbers only, as in `compile`.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> len(f.kernels)
     2
     """
-    cache = _Cache(f)
+    cache = _Cache(f, fast_math)
 
     @wraps(f)
     def compiled(*args: Any, **kwargs: Any) -> Tree:
@@ -87,8 +89,9 @@ class _Closed(Exception):  # noqa: N818 (no error: it tells the caller what to d
 class _Cache:
     """The kernels of one function."""
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], fast_math: bool) -> None:
         self._f = f
+        self._fast_math = fast_math
         self._name = _kernel_name(f)
         self.kernels: list[Kernel] = []
         self._entries: dict[object, list[_Entry]] = {}
@@ -153,7 +156,7 @@ class _Cache:
             raise _Closed
         graph = Graph(inputs, nodes)
         refuse_dropped(graph)
-        return compile_graph(graph, self._name, shape)
+        return compile_graph(graph, self._name, shape, fast_math=self._fast_math)
 
 
 def _kernel_name(f: Callable[..., Any]) -> str:

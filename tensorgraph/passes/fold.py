@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.leaves import Constant, constant
 from tensorgraph.ir.node import Node, Pick
 from tensorgraph.ops.meta import StopGradient
+from tensorgraph.ops.shape import BroadcastTo
 
-__all__ = ["drop_identities", "fold_constants", "rewritten"]
+__all__ = ["drop_identities", "fold_constants", "folded", "rewritten"]
 
 FOLDED = 64 * 1024  # bytes: a larger result is folded only if it is no larger than its operands
 
@@ -31,11 +32,14 @@ def rewritten(graph: Graph, change: Callable[[Node, list[Node]], Node | None]) -
 
 def fold_constants(graph: Graph) -> Graph:
     """Nodes whose inputs are constants become constants, unless the result would be large."""
-    return rewritten(graph, _folded)
+    return rewritten(graph, folded)
 
 
-def _folded(node: Node, inputs: list[Node]) -> Node | None:
-    if node.op.leaf or isinstance(node.op, Pick) or len(node.types) != 1 or node.type.symbolic or not node.concrete:
+def folded(node: Node, inputs: Sequence[Node]) -> Node | None:
+    """The constant that a node is, if its inputs are constants and it is not large."""
+    if node.op.leaf or isinstance(node.op, (Pick, BroadcastTo)) or len(node.types) != 1:
+        return None  # what is repeated takes no memory and no time as it is
+    if node.type.symbolic or not node.concrete:
         return None
     known = [source.op for source in inputs if isinstance(source.op, Constant)]
     size = node.type.nbytes

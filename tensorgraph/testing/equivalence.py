@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
 
-from tensorgraph.codegen.kernel import Kernel
+from tensorgraph.codegen.kernel import Kernel, Stage
 from tensorgraph.compiler.compile import compile_graph
 from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
 from tensorgraph.interpret.evaluate import evaluate, evaluate_graph
@@ -20,13 +20,18 @@ from tensorgraph.ir.op import Op, resolve
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
+from tensorgraph.rewrite.law import Law
 from tensorgraph.testing.difference import Ulp, difference
 from tensorgraph.testing.minimise import minimise
 from tensorgraph.testing.programs import Program, as_program, run_kernel
 from tensorgraph.testing.reproduce import array_code, code
 from tensorgraph.testing.strategies.graphs import feeds
+from tensorgraph.testing.tiers import differs_by_laws
 
-__all__ = ["Inequivalent", "assert_equivalent", "compiled_difference", "differs_from_interpreter", "summed_otherwise"]
+__all__ = [
+    "Inequivalent", "assert_equivalent", "compiled_difference", "differs_from_interpreter", "kernel_difference",
+    "laws_used", "summed_otherwise",
+]  # fmt: skip
 
 EXAMPLES = 25
 LOOSE = 64  # units in the last place of the largest value, where the definition adds in another order
@@ -125,7 +130,7 @@ def _compare(f: Any, g: Any, arrays: list[Array], ulp: Ulp, atol: float, dtypes:
         if left.graph is None:
             message = f"assert_equivalent: {left.name} cannot be recorded as a graph for these inputs: give g as well"
             raise located(InputError(message))
-        _compare_compiled(left, arrays, ulp, atol, run=left.run if isinstance(f, Kernel) else None)
+        _compare_compiled(left, arrays, ulp, atol, f if isinstance(f, Kernel) else None)
         return
     right = as_program(g, arrays)
     same_types = left.exact and right.exact if dtypes is None else dtypes
@@ -154,7 +159,20 @@ def _difference(found: Sequence[Array], wanted: Sequence[Array], ulp: Ulp, atol:
 def compiled_difference(graph: Graph, arrays: Sequence[Array], ulp: Ulp = 0, atol: float = 0.0) -> str | None:
     """How the kernel of a graph differs from the interpreter."""
     kernel = compile_graph(graph, "kernel", list(range(len(graph.outputs))), locations=False)
-    return differs_from_interpreter(run_kernel(kernel, arrays), graph, arrays, ulp, atol)
+    return kernel_difference(kernel, arrays, ulp, atol)
+
+
+def kernel_difference(kernel: Kernel, arrays: Sequence[Array], ulp: Ulp = 0, atol: float = 0.0) -> str | None:
+    """How a kernel differs from the interpreter: its passes by more than their laws may do, or its source at all."""
+    traced = kernel.stages[0].value
+    assert isinstance(traced, Graph)
+    why = differs_by_laws(traced, kernel.graph, laws_used(kernel.stages), arrays)
+    return why or differs_from_interpreter(run_kernel(kernel, arrays), kernel.graph, arrays, ulp, atol)
+
+
+def laws_used(stages: Iterable[Stage]) -> list[Law]:
+    """The laws that stages used."""
+    return [law for stage in stages for law in stage.laws]
 
 
 def differs_from_interpreter(
@@ -209,14 +227,14 @@ def loosened(graph: Graph, wanted: Sequence[Array], ulp: Ulp, atol: float) -> tu
 
 
 def _compare_compiled(
-    program: Program, arrays: list[Array], ulp: Ulp, atol: float, run: Callable[..., list[Array]] | None = None
+    program: Program, arrays: list[Array], ulp: Ulp, atol: float, kernel: Kernel | None = None
 ) -> None:
     graph = program.graph
     assert graph is not None
-    if run is None:
+    if kernel is None:
         why = compiled_difference(graph, arrays, ulp, atol)
     else:
-        why = differs_from_interpreter(run(arrays), graph, arrays, ulp, atol)
+        why = kernel_difference(kernel, arrays, ulp, atol)
     if why is None:
         return
     small, fed = minimise(graph, arrays, lambda g, a: compiled_difference(g, a, ulp, atol) is not None)

@@ -22,11 +22,12 @@ from tensorgraph.files import atomic_write
 from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.types import Array
-from tensorgraph.testing.equivalence import differs_from_interpreter
+from tensorgraph.testing.equivalence import differs_from_interpreter, laws_used
 from tensorgraph.testing.minimise import minimise
 from tensorgraph.testing.programs import run_kernel
 from tensorgraph.testing.reproduce import array_code, code
 from tensorgraph.testing.strategies.graphs import feeds, graphs
+from tensorgraph.testing.tiers import differs_by_laws
 
 __all__ = ["Finding", "Report", "check_stages", "fuzz"]
 
@@ -145,27 +146,27 @@ def check_stages(
     True
     """
     evaluate_graph(graph, arrays)  # where it has no value there is nothing to hold
-    for stage, run in _stages(graph, arrays, saved):
+    for stage, why in _stages(graph, arrays, saved):
         try:
-            found = run()
+            wrong = why()
         except Exception as error:
             return f"{stage}: raised {type(error).__name__}: {error}"
         if count is not None:
             count[stage] += 1
-        why = differs_from_interpreter(found, graph, arrays)
-        if why is not None:
-            return f"{stage}: {why}"
+        if wrong is not None:
+            return f"{stage}: {wrong}"
     return None
 
 
-Stage = tuple[str, Callable[[], list[Array]]]
+Stage = tuple[str, Callable[[], str | None]]
 
 
 def _stages(graph: Graph, arrays: Sequence[Array], saved: bool) -> Iterator[Stage]:
-    """Names of stages, and how to compute with what each gives; a stage is only made when its turn comes."""
+    """Names of stages, and how to find what is wrong with each; a stage is only made when its turn comes."""
 
-    def interpreted(value: Graph) -> list[Array]:
-        return [y for part in evaluate_graph(value.verify(), arrays) for y in part]
+    def interpreted(value: Graph) -> str | None:
+        found = [y for part in evaluate_graph(value.verify(), arrays) for y in part]
+        return differs_from_interpreter(found, graph, arrays)
 
     yield "text", lambda: interpreted(_read_back(graph))
     yield "pickle", lambda: interpreted(_same(pickle.loads(pickle.dumps(graph)), graph, "pickle"))
@@ -177,16 +178,22 @@ def _stages(graph: Graph, arrays: Sequence[Array], saved: bool) -> Iterator[Stag
             made.append(compile_graph(graph, "kernel", shape, locations=False))
         return made[0]
 
+    def held(run: Callable[[], list[Array]]) -> str | None:
+        """What is computed, against the graph after the last pass, which has been held before."""
+        return differs_from_interpreter(run(), compiled().graph, arrays)
+
     try:
-        passes = [(s.name, s.value) for s in compiled().stages if isinstance(s.value, Graph)]
+        stages = list(compiled().stages)
     except Exception:
-        passes = []  # told when the kernel is run
-    for name, value in passes:
-        yield name, lambda value=value: interpreted(value)  # type: ignore[misc]
-    yield "kernel", lambda: run_kernel(compiled(), arrays)
-    yield "kernel, called again", lambda: run_kernel(compiled(), arrays)
+        stages = []  # told when the kernel is run
+    for i, stage in enumerate(stages):
+        if isinstance(stage.value, Graph):
+            value, laws = stage.value, laws_used(stages[: i + 1])
+            yield stage.name, lambda value=value, laws=laws: differs_by_laws(graph, value.verify(), laws, arrays)  # type: ignore[misc]
+    yield "kernel", lambda: held(lambda: run_kernel(compiled(), arrays))
+    yield "kernel, called again", lambda: held(lambda: run_kernel(compiled(), arrays))
     if saved:
-        yield "saved module", lambda: _run_saved(compiled(), arrays)
+        yield "saved module", lambda: held(lambda: _run_saved(compiled(), arrays))
 
 
 def _read_back(graph: Graph) -> Graph:

@@ -9,6 +9,7 @@ import numpy as np
 
 import tensorgraph as tg
 from tensorgraph.interpret.evaluate import evaluate_graph
+from tensorgraph.testing.tiers import differs_by_laws
 from tensorgraph.ir.types import TensorType
 
 
@@ -43,8 +44,11 @@ class Program(NamedTuple):
             arrays.append(values.astype(x.dtype))
         return arrays
 
-    def expected(self, arrays: Sequence[np.ndarray]) -> tuple[list[Any], list[Any]]:
-        outputs, values = evaluate_graph(self.graph(), arrays)
+    def expected(self, kernel: tg.Kernel, arrays: Sequence[np.ndarray]) -> tuple[list[Any], list[Any]]:
+        """By the interpreter, from the graph as the laws left it, which is held to their tiers."""
+        laws = [law for stage in kernel.stages for law in stage.laws]
+        assert differs_by_laws(self.graph(), kernel.graph, laws, arrays) is None
+        outputs, values = evaluate_graph(kernel.graph, arrays)
         return [np.array(y) for y in outputs], [np.array(v) for v in values]
 
 

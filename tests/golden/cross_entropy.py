@@ -45,21 +45,19 @@ def workspace(state, batch):
     m5 = np.ndarray((), np.float32, pieces[3])
     m6 = np.ndarray((batch,), np.float32, pieces[3])
     arange = np.arange(0, 0 + (batch) * 1, 1, dtype=np.int64)  # int64[batch]
-    reshape = arange.reshape((batch, 1))  # int64[batch, 1]
+    expand_dims = np.expand_dims(arange, (1,))  # int64[batch, 1]
     dim_size = np.asarray(batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
     d_gather = np.broadcast_to(np.float32(0.0), (batch, 10))  # float32[batch, 10]
     d_divide = np.divide(-1.0, astype)  # float32[]
-    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
-    d_sum_2 = np.broadcast_to(d_sum, (batch, 1))  # float32[batch, 1]
-    d_subtract_3 = m6.reshape((batch, 1))  # float32[batch, 1]
-    d_sum_3 = np.broadcast_to(m3, (batch, 10))  # float32[batch, 10]
-    return (m0, m1, m2, m3, m4, m5, m6, reshape, astype, d_gather, d_sum_2, d_subtract_3, d_sum_3)
+    d_sum = np.broadcast_to(d_divide, (batch, 1))  # float32[batch, 1]
+    d_subtract_3 = np.expand_dims(m6, (1,))  # float32[batch, 1]
+    return (m0, m1, m2, m3, m4, m5, m6, expand_dims, astype, d_gather, d_sum, d_subtract_3)
 
 
 def compute(logits, labels, memory):
     """The outputs."""
-    m0, m1, m2, m3, m4, m5, m6, reshape, astype, d_gather, d_sum_2, d_subtract_3, d_sum_3 = memory
+    m0, m1, m2, m3, m4, m5, m6, expand_dims, astype, d_gather, d_sum, d_subtract_3 = memory
     max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
     subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
     exp = np.exp(subtract, m2)  # float32[batch, 10]
@@ -67,19 +65,19 @@ def compute(logits, labels, memory):
     log = np.log(sum_1, m4)  # float32[batch, 1]
     rows_1 = np.subtract(subtract, log, m1)  # float32[batch, 10]
     slice_1 = labels[:, None]  # int64[batch, 1]
-    gather = np.asarray(rows_1[reshape, slice_1], order="C")  # float32[batch, 1]
+    gather = np.asarray(rows_1[expand_dims, slice_1], order="C")  # float32[batch, 1]
     sum_2 = np.add.reduce(gather, axis=(0, 1), out=m5)  # float32[]
     del gather
     divide = np.divide(sum_2, astype, m5)  # float32[]
     loss = np.negative(divide)  # float32[]
 
     # gradient
-    d_gather_2 = np.asarray(index_add(d_gather, d_sum_2, np.s_[reshape, slice_1]), order="C")  # float32[batch, 10]
-    d_subtract = np.negative(d_gather_2, m1)  # float32[batch, 10]
-    np.add.reduce(d_subtract, axis=(1,), out=m6)  # float32[batch]
+    d_gather_2 = np.asarray(index_add(d_gather, d_sum, np.s_[expand_dims, slice_1]), order="C")  # float32[batch, 10]
+    d_subtract = np.add.reduce(d_gather_2, axis=(1,), out=m6)  # float32[batch]
+    np.negative(d_subtract, m6)  # float32[batch]
     d_log = np.divide(c_1_0, sum_1, m3)  # float32[batch, 1]
-    np.multiply(d_subtract_3, d_log, m3)  # float32[batch, 1]
-    d_exp = np.multiply(d_sum_3, exp, m2)  # float32[batch, 10]
+    d_log_2 = np.multiply(d_subtract_3, d_log, m3)  # float32[batch, 1]
+    d_exp = np.multiply(d_log_2, exp, m2)  # float32[batch, 10]
     d_subtract_4 = np.asarray(np.add(d_gather_2, d_exp), order="C")  # float32[batch, 10]
 
     return (loss, d_subtract_4)

@@ -26,28 +26,33 @@ def carve(*sizes: int) -> list[Any]:
 def workspace(state, batch):
     """Memory of one call at a time, and views of it."""
     scale, = state
-    pieces = carve(max(64, 64*batch), 64*batch, 64)
-    m0 = np.ndarray((8,), np.float64, pieces[0])
-    m1 = np.ndarray((batch, 8), np.float64, pieces[1])
+    pieces = carve(max(64, 64*batch), max(64, 64*batch), 64)
+    m0 = np.ndarray((1, 8), np.float64, pieces[0])
+    m1 = np.ndarray((8,), np.float64, pieces[1])
     m2 = np.ndarray((batch, 8), np.float64, pieces[0])
-    m3 = np.ndarray((8,), np.float64, pieces[2])
+    m3 = np.ndarray((batch, 8), np.float64, pieces[1])
+    m4 = np.ndarray((1, 8), np.float64, pieces[2])
+    m5 = np.ndarray((8,), np.float64, pieces[0])
+    broadcast_to = np.array(np.broadcast_to(np.float64(1.0), (1, batch)))  # float64[1, batch]
+    squeeze = np.squeeze(m0, (0,))  # float64[8]
     dim_size = np.asarray(batch)  # int64[]
     astype = dim_size.astype(np.float64)  # float64[]
-    return (scale, m0, m1, m2, m3, astype)
+    squeeze_2 = np.squeeze(m4, (0,))  # float64[8]
+    return (scale, m0, m1, m2, m3, m4, m5, broadcast_to, squeeze, astype, squeeze_2)
 
 
 def compute(x, memory):
     """The outputs."""
-    scale, m0, m1, m2, m3, astype = memory
-    sum_1 = np.add.reduce(x, axis=(0,), out=m0)  # float64[8]
-    divide = np.divide(sum_1, astype, m0)  # float64[8]
-    centred = np.subtract(x, divide, m1)  # float64[batch, 8]
-    multiply = np.multiply(scale, centred, m2)  # float64[batch, 8]
-    multiply_2 = np.multiply(centred, centred, m1)  # float64[batch, 8]
-    sum_2 = np.add.reduce(multiply_2, axis=(0,), out=m3)  # float64[8]
-    divide_2 = np.divide(sum_2, astype, m3)  # float64[8]
-    add = np.add(divide_2, c_1e_05, m3)  # float64[8]
-    sqrt = np.sqrt(add, m3)  # float64[8]
+    scale, m0, m1, m2, m3, m4, m5, broadcast_to, squeeze, astype, squeeze_2 = memory
+    np.dot(broadcast_to, x, m0)  # float64[1, 8]
+    divide = np.divide(squeeze, astype, m1)  # float64[8]
+    centred = np.subtract(x, divide, m2)  # float64[batch, 8]
+    multiply = np.multiply(scale, centred, m3)  # float64[batch, 8]
+    multiply_2 = np.multiply(centred, centred, m2)  # float64[batch, 8]
+    np.dot(broadcast_to, multiply_2, m4)  # float64[1, 8]
+    divide_2 = np.divide(squeeze_2, astype, m5)  # float64[8]
+    add = np.add(divide_2, c_1e_05, m5)  # float64[8]
+    sqrt = np.sqrt(add, m5)  # float64[8]
     divide_3 = np.divide(multiply, sqrt)  # float64[batch, 8]
 
     return (divide_3,)

@@ -35,24 +35,25 @@ def workspace(state, batch):
     b1 = parameters[12:15]  # float32[3]
     w2 = parameters[15:21].reshape((3, 2))  # float32[3, 2]
     b2 = parameters[21:23]  # float32[2]
-    pieces = carve(12*batch, 8*batch, max(8*batch, 12*batch), max(92, 12*batch))
+    pieces = carve(12*batch, 8*batch, max(4, 12*batch), max(92, 12*batch))
     m0 = np.ndarray((batch, 3), np.float32, pieces[0])
     m1 = np.ndarray((batch, 2), np.float32, pieces[1])
-    m2 = np.ndarray((batch, 2), np.float32, pieces[2])
-    m3 = np.ndarray((), np.float32, pieces[3])
-    m4 = np.ndarray((batch, 3), np.float32, pieces[2])
-    m5 = np.ndarray((batch, 3), np.float32, pieces[3])
+    m2 = np.ndarray((1, 1), np.float32, pieces[2])
+    m3 = np.ndarray((batch, 3), np.float32, pieces[2])
+    m4 = np.ndarray((batch, 3), np.float32, pieces[3])
     gradients = np.ndarray((23,), np.float32, pieces[3])
     d_w1 = gradients[0:12].reshape((4, 3))  # float32[4, 3]
-    d_b1 = gradients[12:15]  # float32[3]
+    d_b1 = gradients[12:15].reshape((1, 3))  # float32[1, 3]
     d_w2 = gradients[15:21].reshape((3, 2))  # float32[3, 2]
-    d_b2 = gradients[21:23]  # float32[2]
+    d_b2 = gradients[21:23].reshape((1, 2))  # float32[1, 2]
+    reshape = m1.reshape((1, 2*batch))  # float32[1, 2*batch]
+    reshape_2 = m1.reshape((2*batch, 1))  # float32[2*batch, 1]
+    squeeze = np.squeeze(m2, (0, 1))  # float32[]
     dim_size = np.asarray(2*batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
     d_divide = np.divide(1.0, astype)  # float32[]
-    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
-    d_sum_2 = np.broadcast_to(d_sum, (batch, 2))  # float32[batch, 2]
     d_matmul_2 = w2.T  # float32[2, 3]
+    d_add = np.array(np.broadcast_to(np.float32(1.0), (1, batch)))  # float32[1, batch]
     d_matmul_5 = m0.T  # float32[3, batch]
 
     update = []
@@ -62,14 +63,14 @@ def workspace(state, batch):
         partial(np.multiply, c_0_1, gradients, gradients),
         partial(np.subtract, parameters, gradients, parameters),
     ]
-    return (w1, b1, w2, b2, m0, m1, m2, m3, m4, m5, d_w1, d_b1, d_w2, d_b2, astype, d_sum_2, d_matmul_2, d_matmul_5,
-        update)
+    return (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_divide,
+        d_matmul_2, d_add, d_matmul_5, update)
 
 
 def compute(x, y, memory):
     """The outputs; the next values of the state are written to it."""
-    (w1, b1, w2, b2, m0, m1, m2, m3, m4, m5, d_w1, d_b1, d_w2, d_b2, astype, d_sum_2, d_matmul_2, d_matmul_5,
-        update) = memory
+    (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_divide,
+        d_matmul_2, d_add, d_matmul_5, update) = memory
 
     # hidden
     matmul = np.dot(x, w1, m0)  # float32[batch, 3]
@@ -81,30 +82,29 @@ def compute(x, y, memory):
     predicted = np.add(matmul_2, b2, m1)  # float32[batch, 2]
 
     subtract = np.subtract(predicted, y, m1)  # float32[batch, 2]
-    power = np.power(subtract, c_2_0, m2)  # float32[batch, 2]
-    sum_1 = np.add.reduce(power, axis=(0, 1), out=m3)  # float32[]
-    loss = np.divide(sum_1, astype)  # float32[]
+    np.dot(reshape, reshape_2, m2)  # float32[1, 1]
+    loss = np.divide(squeeze, astype)  # float32[]
 
     # gradient, hidden
     d_matmul = x.T  # float32[4, batch]
 
     # gradient
     d_power = np.multiply(subtract, c_2_0, m1)  # float32[batch, 2]
-    d_power_2 = np.multiply(d_sum_2, d_power, m1)  # float32[batch, 2]
+    d_multiply = np.multiply(d_divide, d_power, m1)  # float32[batch, 2]
 
     # gradient, out
-    d_matmul_3 = np.dot(d_power_2, d_matmul_2, m4)  # float32[batch, 3]
+    d_matmul_3 = np.dot(d_multiply, d_matmul_2, m3)  # float32[batch, 3]
 
     # gradient, hidden
-    d_tanh = np.multiply(tanh, tanh, m5)  # float32[batch, 3]
-    d_tanh_2 = np.subtract(c_1_0, d_tanh, m5)  # float32[batch, 3]
-    d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, m4)  # float32[batch, 3]
+    d_tanh = np.multiply(tanh, tanh, m4)  # float32[batch, 3]
+    d_tanh_2 = np.subtract(c_1_0, d_tanh, m4)  # float32[batch, 3]
+    d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, m3)  # float32[batch, 3]
     np.dot(d_matmul, d_tanh_3, d_w1)  # float32[4, 3]
-    np.add.reduce(d_tanh_3, axis=(0,), out=d_b1)  # float32[3]
+    np.dot(d_add, d_tanh_3, d_b1)  # float32[1, 3]
 
     # gradient, out
-    np.dot(d_matmul_5, d_power_2, d_w2)  # float32[3, 2]
-    np.add.reduce(d_power_2, axis=(0,), out=d_b2)  # float32[2]
+    np.dot(d_matmul_5, d_multiply, d_w2)  # float32[3, 2]
+    np.dot(d_add, d_multiply, d_b2)  # float32[1, 2]
 
     outputs = (loss,)
     deque(map(operator.call, update), 0)  # all at once, whatever interrupts

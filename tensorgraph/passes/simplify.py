@@ -1,0 +1,139 @@
+"""Apply laws until none applies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tensorgraph.ir.graph import Builder, Graph
+from tensorgraph.ir.node import Node
+from tensorgraph.ir.op import Op
+from tensorgraph.ir.provenance import Context, context
+from tensorgraph.passes.fold import folded
+from tensorgraph.rewrite.law import Law
+from tensorgraph.rewrite.laws import laws_at
+
+__all__ = ["Simplified", "simplify"]
+
+STEPS = 64  # rewrites a node, on average; laws that need more undo each other
+
+
+@dataclass(frozen=True)
+class Simplified:
+    """What `simplify` gives.
+
+    Attributes
+    ----------
+    graph
+        The graph, in which no law applies any more.
+    laws
+        The laws used, and how often each was.
+    """
+
+    graph: Graph
+    laws: Mapping[Law, int]
+
+
+def simplify(
+    graph: Graph, *, fast_math: bool = False, laws: Callable[[type[Op]], Sequence[Law]] | None = None
+) -> Simplified:
+    """Apply laws to a fixpoint, folding constants on the way.
+
+    A law looks at a node and at what is below it. So nodes are rewritten from the leaves up, each until no law
+    applies, and what a law makes joins the work: every node is visited once.
+
+    Parameters
+    ----------
+    graph
+        What to simplify.
+    fast_math
+        Whether laws that hold for real numbers only may be used.
+    laws
+        The laws to use at an operation of a class, in order; by default all.
+
+    Raises
+    ------
+    RuntimeError
+        If laws undo each other.
+
+    Examples
+    --------
+    >>> import tensorgraph as tg
+    >>> x = tg.placeholder((3,), "float32", name="x")
+    >>> result = simplify(tg.Graph([x.node], [(-(-x) * 1).node]))
+    >>> print(result.graph)
+    def graph(x):
+        x = placeholder('x')  # float32[3]
+        return x
+    >>> {law.name: count for law, count in result.laws.items()}
+    {'neg_neg': 1, 'mul_one': 1}
+    """
+    work = _Work(laws or (lambda root: laws_at(root, fast_math)), STEPS * (len(graph.nodes) + 16))
+    values = work.done(graph.roots)
+    outputs = [values[node] for node in graph.outputs]
+    updates = [(variable, values[value]) for variable, value in graph.updates]
+    return Simplified(Graph(graph.inputs, outputs, updates), dict(work.used))
+
+
+class _Work:
+    """Nodes, and what stands for each."""
+
+    def __init__(self, laws: Callable[[type[Op]], Sequence[Law]], most: int) -> None:
+        self._laws = laws
+        self._left = most
+        self._builder = Builder()
+        self._new: dict[Node, Node] = {}
+        self.used: Counter[Law] = Counter()
+
+    def done(self, roots: Sequence[Node]) -> Mapping[Node, Node]:
+        """What stands for each node below the roots, and for each that laws made."""
+        new = self._new
+        becomes: dict[Node, Node] = {}
+        waiting = list(reversed(roots))
+        while waiting:
+            node = waiting[-1]
+            if node in new:
+                waiting.pop()
+                continue
+            made = becomes.get(node)
+            if made is None:
+                pending = [source for source in node.inputs if source not in new]
+                if pending:
+                    waiting.extend(reversed(pending))
+                    continue
+                same = self._builder.add(node, [new[i] for i in node.inputs], new)
+                made = becomes[node] = new.get(same) or self._step(same)
+                if made is same:
+                    new[same] = same  # no law applies
+            if made in new:
+                new[node] = new[made]
+                waiting.pop()
+            else:
+                waiting.append(made)
+        return new
+
+    def _step(self, node: Node) -> Node:
+        """What one law makes of a node whose inputs are done; the node itself if none applies."""
+        if node.op.leaf:
+            return node
+        known = folded(node, node.inputs)
+        if known is not None:
+            return known
+        laws = self._laws(type(node.op))
+        if not laws:
+            return node
+        with context(Context(node.scope, node.primal, node.site)):
+            for law in laws:
+                made = law.replacement(node)
+                if made is not None:
+                    self._count(law)
+                    return made
+        return node
+
+    def _count(self, law: Law) -> None:
+        self.used[law] += 1
+        self._left -= 1
+        if self._left < 0:
+            most = ", ".join(f"{law.name} {n:,} times" for law, n in self.used.most_common(4))
+            raise RuntimeError(f"simplify: laws undo each other; used most: {most}")

@@ -1,0 +1,31 @@
+"""The laws, by what they are about."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from tensorgraph.ir.op import Op
+from tensorgraph.rewrite.law import Law
+from tensorgraph.rewrite.laws import algebra, powers, products, reals, stability, structure
+
+__all__ = ["LAWS", "laws_at"]
+
+MODULES = (structure, algebra, powers, stability, products, reals)
+
+# In the order in which they are tried.
+LAWS: tuple[Law, ...] = tuple(law for module in MODULES for law in vars(module).values() if isinstance(law, Law))
+
+
+def laws_at(root: type[Op], fast_math: bool) -> tuple[Law, ...]:
+    """Laws that may replace an operation of this class."""
+    return _index(fast_math).get(root, ())
+
+
+@cache
+def _index(fast_math: bool) -> dict[type[Op], tuple[Law, ...]]:
+    found: dict[type[Op], tuple[Law, ...]] = {}
+    for law in LAWS:
+        if fast_math or law.tier != "reals":
+            for root in law.roots:
+                found[root] = (*found.get(root, ()), law)
+    return found

@@ -1,0 +1,233 @@
+"""Formulas that lose digits or overflow, by ones that do not."""
+
+from __future__ import annotations
+
+import math
+
+from tensorgraph.array.functions import (
+    abs,
+    exp,
+    expm1,
+    log,
+    log1p,
+    logaddexp,
+    logsumexp,
+    max,
+    maximum,
+    sigmoid,
+    softplus,
+    sqrt,
+    sum,
+    tanh,
+    where,
+)
+from tensorgraph.array.tensor import Tensor, apply
+from tensorgraph.ir.node import Node
+from tensorgraph.ops import elementwise as e
+from tensorgraph.ops import indexing as ix
+from tensorgraph.ops import reduction as r
+from tensorgraph.ops import shape as sh
+from tensorgraph.ops import transcendental as t
+from tensorgraph.rewrite.law import Sample, Sides, law, node_law
+
+ULP = 4  # of functions that are themselves computed in several steps
+
+
+# ---- logarithms and exponentials near 1 and 0
+
+
+@law(tier="stable", ulp=2)
+def log_one_plus(x: Tensor) -> Sides:
+    """log(1 + x) = log1p(x)"""
+    return log(1 + x), log1p(x)
+
+
+@law(tier="stable", ulp=2)
+def log_one_minus(x: Tensor) -> Sides:
+    """log(1 - x) = log1p(-x)"""
+    return log(1 - x), log1p(-x)
+
+
+@law(tier="stable", ulp=2)
+def exp_minus_one(x: Tensor) -> Sides:
+    """exp(x) - 1 = expm1(x)"""
+    return exp(x) - 1, expm1(x)
+
+
+@law(tier="stable", ulp=2)
+def one_minus_exp(x: Tensor) -> Sides:
+    """1 - exp(x) = -expm1(x)"""
+    return 1 - exp(x), -expm1(x)
+
+
+@node_law(t.Log, samples=[Sample(lambda x: log(-expm1(x)), ("m n",))], tier="stable", ulp=ULP)
+def log_one_minus_exp(node: Node) -> Tensor | None:
+    """log(1 - exp(x)) = log(-expm1(x)) where x > -log(2), else log1p(-exp(x))"""
+    (negated,) = node.inputs
+    if not (isinstance(negated.op, e.Negative) and isinstance(negated.inputs[0].op, t.Expm1)):
+        return None
+    (exponent,) = negated.inputs[0].inputs
+    if exponent.type.dtype.kind != "f" or isinstance(exponent.op, e.Maximum):
+        return None  # such as the one made here
+    x = Tensor(exponent)
+    return where(x > -math.log(2), log(-expm1(maximum(x, -math.log(2)))), log1p(-exp(x)))
+
+
+# ---- the logistic function and its logarithm
+
+
+@law(tier="stable", ulp=ULP)
+def log1p_exp(x: Tensor) -> Sides:
+    """log(1 + exp(x)) = softplus(x)"""
+    return log1p(exp(x)), softplus(x)
+
+
+@law(tier="stable", ulp=ULP)
+def one_over_one_plus_exp(x: Tensor) -> Sides:
+    """1 / (1 + exp(x)) = sigmoid(-x)"""
+    return 1 / (1 + exp(x)), sigmoid(-x)
+
+
+@law(tier="stable", ulp=ULP)
+def exp_over_one_plus_exp(x: Tensor) -> Sides:
+    """exp(x) / (1 + exp(x)) = sigmoid(x) for x < inf, where it is NaN"""
+    return exp(x) / (1 + exp(x)), where(x == math.inf, math.nan, sigmoid(x))
+
+
+@law(tier="stable", ulp=ULP)
+def log_sigmoid(x: Tensor) -> Sides:
+    """log(sigmoid(x)) = -softplus(-x)"""
+    return log(sigmoid(x)), -softplus(-x)
+
+
+@law(tier="stable", ulp=ULP)
+def log_one_minus_sigmoid(x: Tensor) -> Sides:
+    """log(1 - sigmoid(x)) = -softplus(x)"""
+    return log1p(-sigmoid(x)), -softplus(x)
+
+
+@law(tier="stable", ulp=ULP)
+def exp_quotient(x: Tensor) -> Sides:
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x) for finite x; NaN for others"""
+    return (exp(x) - exp(-x)) / (exp(x) + exp(-x)), where(abs(x) == math.inf, math.nan, tanh(x))
+
+
+@law(tier="stable", ulp=ULP)
+def log_of_sum_of_exps(x: Tensor, y: Tensor) -> Sides:
+    """log(exp(x) + exp(y)) = logaddexp(x, y)"""
+    return log(exp(x) + exp(y)), logaddexp(x, y)
+
+
+@law(tier="stable", ulp=1)
+def sqrt_of_square(x: Tensor) -> Sides:
+    """sqrt(x * x) = abs(x)"""
+    return sqrt(x * x), abs(x)
+
+
+# ---- sums of exponentials
+
+
+def _centred(x: Node, axis: tuple[int, ...]) -> bool:
+    """Whether `x` is something less its largest element along these axes."""
+    if not isinstance(x.op, e.Subtract):
+        return False
+    whole, top = x.inputs
+    return isinstance(top.op, r.Max) and top.op.axis == axis and top.op.keepdims and top.inputs[0] is whole
+
+
+def _exponents(node: Node) -> tuple[Node, r.Sum] | None:
+    """For ``sum(exp(x), axis)``: x and the operation; None for others, and where x is centred already."""
+    if isinstance(node.op, r.Sum) and isinstance(node.inputs[0].op, t.Exp):
+        (x,) = node.inputs[0].inputs
+        if x.type.dtype.kind == "f" and not _centred(x, node.op.axis):
+            return x, node.op
+    return None
+
+
+@node_law(
+    t.Log,
+    samples=[
+        Sample(lambda x: log(sum(exp(x), axis=1)), ("m n",)),
+        Sample(lambda x: log(sum(exp(x), axis=(0, 1), keepdims=True)), ("m n",)),
+    ],
+    tier="stable",
+    ulp=2 * ULP,
+    of=1.0,
+)
+def log_sum_exp(node: Node) -> Tensor | None:
+    """log(sum(exp(x))) = logsumexp(x)"""
+    found = _exponents(node.inputs[0])
+    if found is None:
+        return None
+    x, op = found
+    return logsumexp(Tensor(x), op.axis, keepdims=op.keepdims)
+
+
+def _softmax(node: Node) -> tuple[Node, tuple[int, ...]] | None:
+    """For ``exp(x) / sum(exp(x), axis, keepdims=True)``: x and the axes."""
+    if not isinstance(node.op, e.Divide):
+        return None
+    over, under = node.inputs
+    if isinstance(under.op, r.Sum) and under.op.keepdims and isinstance(over.op, t.Exp) and under.inputs[0] is over:
+        return over.inputs[0], under.op.axis
+    return None
+
+
+def _plain_softmax(x: Tensor) -> Tensor:
+    weights = exp(x)
+    return weights / sum(weights, axis=1, keepdims=True)
+
+
+@node_law(e.Divide, samples=[Sample(_plain_softmax, ("m n",))], tier="stable", ulp=2 * ULP, kinds="f")
+def softmax_centred(node: Node) -> Tensor | None:
+    """exp(x) / sum(exp(x)) = exp(x - max(x)) / sum(exp(x - max(x)))"""
+    found = _softmax(node)
+    if found is None or found[0].type.dtype.kind != "f" or _centred(*found) or _may_be_empty(*found):
+        return None
+    x, axis = Tensor(found[0]), found[1]
+    weights = exp(x - max(x, axis, keepdims=True))
+    return weights / sum(weights, axis, keepdims=True)
+
+
+def _may_be_empty(x: Node, axis: tuple[int, ...]) -> bool:
+    """Whether there may be no largest element along these axes."""
+    return not all(isinstance(x.type.shape[a], int) and x.type.shape[a] > 0 for a in axis)
+
+
+def _log_softmax(node: Node) -> Tensor | None:
+    """The logarithm of a softmax of centred numbers, without the softmax."""
+    found = _softmax(node)
+    if found is None or found[0].type.dtype.kind != "f" or not _centred(*found):
+        return None
+    x, axis = Tensor(found[0]), found[1]
+    return x - log(sum(exp(x), axis, keepdims=True))
+
+
+def _centred_softmax(x: Tensor) -> Tensor:
+    return _plain_softmax(x - max(x, 1, keepdims=True))
+
+
+@node_law(t.Log, samples=[Sample(lambda x: log(_centred_softmax(x)), ("m 3",))], tier="stable", ulp=2 * ULP)
+def log_softmax(node: Node) -> Tensor | None:
+    """log(exp(x) / sum(exp(x))) = x - log(sum(exp(x))) for x - max(x)"""
+    return _log_softmax(node.inputs[0])
+
+
+@node_law(
+    t.Log,
+    samples=[
+        Sample(lambda x, i: log(_centred_softmax(x)[i, i]), ("2 2", "i:m")),
+        Sample(lambda x: log(_centred_softmax(x)[:, 0]), ("m 2",)),
+        Sample(lambda x: log(_centred_softmax(x).reshape((-1,))), ("m 2",)),
+    ],
+    tier="stable",
+    ulp=2 * ULP,
+    of=1.0,
+)
+def log_of_part_of_softmax(node: Node) -> Tensor | None:
+    """log(softmax(x)[i]) = log_softmax(x)[i]"""
+    (part, *_) = node.inputs
+    if not isinstance(part.op, (ix.Gather, ix.Slice, sh.Reshape, sh.Squeeze)):
+        return None
+    whole = _log_softmax(part.inputs[0])
+    return None if whole is None else apply(part.op, whole, *map(Tensor, part.inputs[1:]))

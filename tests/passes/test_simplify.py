@@ -1,0 +1,116 @@
+"""Laws are applied to a fixpoint, in time linear in the nodes."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import numpy as np
+import pytest
+
+import tensorgraph as tg
+from tensorgraph.array.tensor import Tensor
+from tensorgraph.interpret.evaluate import evaluate_graph
+from tensorgraph.ops import elementwise as e
+from tensorgraph.passes.simplify import simplify
+from tensorgraph.rewrite.law import Sides, law
+from tests.compiler.programs import assert_same_bits
+
+
+def graph_of(f, *shapes, dtype="float32") -> tg.Graph:
+    inputs = [tg.placeholder(shape, dtype, name=f"x{i}") for i, shape in enumerate(shapes)]
+    return tg.Graph([x.node for x in inputs], [f(*inputs).node])
+
+
+def names(graph: tg.Graph) -> list[str]:
+    return [node.op.name for node in graph.nodes if not node.op.leaf]
+
+
+def test_to_a_fixpoint() -> None:
+    graph = graph_of(lambda x: tg.negative(tg.negative(x * 1) / 1) ** 2.0, ("n",))
+    result = simplify(graph)
+    assert names(result.graph) == ["multiply"]
+    used = {one.name: count for one, count in result.laws.items()}
+    assert used == {"mul_one": 1, "div_one": 1, "neg_neg": 1, "power_two": 1}
+    again = simplify(result.graph)
+    assert again.graph == result.graph
+    assert again.laws == {}
+
+
+def test_what_laws_make_is_folded_and_merged() -> None:
+    graph = graph_of(lambda x: tg.where(tg.asarray(True), x, 2 * x) / 4 + x * 0.25, (3,))
+    result = simplify(graph).graph
+    assert names(result) == ["multiply", "add"]
+    assert names(simplify(graph_of(lambda x: x + tg.asarray(2.0) ** 2.0, (3,), dtype="float64")).graph) == ["add"]
+
+
+def test_results_keep_their_place_in_the_source() -> None:
+    x = tg.placeholder((3,), "float32", name="x")
+    with tg.scope("layer"):
+        y = tg.negative(tg.negative(x) - x)
+    (made,) = simplify(tg.Graph([x.node], [y.node])).graph.outputs
+    assert made.op.name == "add"
+    assert made.scope == "layer"
+    assert made.location == y.node.location
+
+
+def test_gradients_keep_their_primal() -> None:
+    x = tg.placeholder((3,), "float32", name="x")
+    y = tg.sum(tg.exp(x * 1))
+    (dx,) = tg.gradients(y, [x])
+    result = simplify(tg.Graph([x.node], [y.node, dx.node])).graph
+    primals = {node.primal for node in result.nodes if node.primal is not None}
+    assert primals <= set(result.nodes)
+
+
+def test_updates_and_outputs() -> None:
+    p = tg.Parameter(np.ones(3), name="p")
+    x = tg.placeholder((3,), "float64", name="x")
+    graph = tg.Graph([x.node], [x.node, (x * 1).node, (x * 1).node], [(p.node, (p * 1 + x).node)])
+    result = simplify(graph).graph
+    arrays = [np.array([1.0, -0.0, np.nan])]
+    for found, wanted in zip(evaluate_graph(result, arrays), evaluate_graph(graph, arrays), strict=True):
+        assert_same_bits(found, wanted)
+    assert result.outputs == (result.inputs[0],) * 3
+
+
+@law
+def forth(x: Tensor, y: Tensor) -> Sides:
+    """x + y = y + x (as -(-x - y))"""
+    return x + y, y + x
+
+
+def test_laws_that_undo_each_other() -> None:
+    graph = graph_of(lambda x, y: x + y, (3,), (3,))
+    with pytest.raises(RuntimeError) as caught:
+        simplify(graph, laws=lambda root: [forth] if root is e.Add else [])
+    assert str(caught.value) == "simplify: laws undo each other; used most: forth 1,217 times"
+
+
+def chain(length: int) -> tg.Graph:
+    x = y = tg.placeholder(("n",), "float32", name="x")
+    for i in range(length // 4):
+        y = tg.tanh(y * 1) + (x if i % 2 else 0.5)
+        y = y / 2
+    return tg.Graph([x.node], [y.node])
+
+
+def test_long_chains() -> None:
+    graph = chain(100_000)
+    result = simplify(graph)
+    assert len(result.graph.nodes) < len(graph.nodes)
+    assert simplify(result.graph).laws == {}
+
+
+def test_time_is_linear_in_nodes() -> None:
+    seconds = {}
+    for length in (1_250, 5_000):
+        graph = chain(length)
+        simplify(graph)  # what is made once is made
+        taken = []
+        for _ in range(3):
+            start = process_time()
+            simplify(graph)
+            taken.append(process_time() - start)
+        seconds[length] = min(taken)
+    assert seconds[5_000] < 8 * seconds[1_250]
+    assert seconds[5_000] < 0.5

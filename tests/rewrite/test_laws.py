@@ -1,0 +1,83 @@
+"""Every law is held to its tier, and a law that promises too much is found out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+import tensorgraph as tg
+from tensorgraph.array.tensor import Tensor
+from tensorgraph.ir.node import Node
+from tensorgraph.ops import reduction as r
+from tensorgraph.rewrite import LAWS, Law, Sample, law, node_law
+from tensorgraph.rewrite.law import TIERS, Sides, Tier
+from tests.rewrite.tiers import applies, refuted
+
+PROFILE = settings().max_examples
+
+
+@pytest.mark.parametrize("one", LAWS, ids=lambda one: one.name)
+def test_law(one: Law) -> None:
+    assert refuted(one, examples=max(PROFILE, 60)) is None
+
+
+@pytest.mark.parametrize("one", LAWS, ids=lambda one: one.name)
+def test_applies_to_its_samples(one: Law) -> None:
+    assert one.samples
+    assert all(applies(one, sample) for sample in one.samples)
+
+
+def test_laws_are_named_and_stated() -> None:
+    assert len({one.name for one in LAWS}) == len(LAWS)
+    assert len({one.statement for one in LAWS}) == len(LAWS)
+    assert all("=" in one.statement and one.tier in TIERS for one in LAWS)
+
+
+def wrong(left_and_right, tier: Tier, ulp: float = 0) -> Law:
+    def sides(x: Tensor, y: Tensor) -> Sides:
+        """wrong = law"""
+        return left_and_right(x, y)
+
+    return law(tier=tier, ulp=ulp)(sides)
+
+
+WRONG = {
+    "x + 0 is not exact": wrong(lambda x, y: (x + y * 0 + 0, x + y * 0), "exact"),
+    "neither is 0 - x": wrong(lambda x, y: (0 - (x - y), -(x - y)), "exact"),
+    "x / x at 0": wrong(lambda x, y: (x / x * y, y), "stable"),
+    "x - x at infinity": wrong(lambda x, y: (x - x + y, y), "stable"),
+    "0 * x at infinity": wrong(lambda x, y: (0 * x + y, y), "stable"),
+    "log(exp(x)) overflows": wrong(lambda x, y: (x + y, tg.log(tg.exp(x + y))), "stable"),
+    "x * y / y": wrong(lambda x, y: (x * y / y, x), "exact"),
+    "reassociation": wrong(lambda x, y: ((x + y) + 1, x + (y + 1)), "stable", 4),
+    "1 / (1 / x)": wrong(lambda x, y: (1 / (1 / (x * y)), x * y), "exact"),
+    "a constant": wrong(lambda x, y: (x * y * 2, x * y * 2.0000002), "rounded", 1),
+    "naive softplus": wrong(lambda x, y: (tg.softplus(x * y), tg.log(1 + tg.exp(x * y))), "stable", 4),
+    "max of nan": wrong(lambda x, y: (tg.maximum(x, y), tg.where(x > y, x, y)), "exact"),
+    "not less": wrong(lambda x, y: (tg.logical_not(x < y), x >= y), "exact"),
+    "not even on real numbers": wrong(lambda x, y: (tg.exp(x) * y, tg.exp(y) * x), "reals"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_finds_wrong_laws(name: str) -> None:
+    found = refuted(WRONG[name], examples=400)
+    assert found is not None
+    assert "wrong = law" in found
+
+
+@node_law(r.Sum, samples=[Sample(lambda x: tg.sum(3 * x, axis=1), ("m n",))], tier="stable", ulp=2)
+def factored(node: Node) -> Tensor | None:
+    """sum(3 * x) = 3 * sum(x): the terms may cancel before or after they are rounded"""
+    return tg.sum(Tensor(node.inputs[0].inputs[1]), axis=node.op.axis) * 3
+
+
+@node_law(r.Sum, samples=[Sample(lambda x: tg.sum(x, axis=1), ("m n",))], tier="exact")
+def backwards(node: Node) -> Tensor | None:
+    """sum(x) = sum(x, backwards): another order"""
+    return tg.sum(tg.flip(Tensor(node.inputs[0]), axis=1), axis=node.op.axis)
+
+
+@pytest.mark.parametrize("one", [factored, backwards], ids=lambda one: one.name)
+def test_finds_wrong_laws_on_sums(one: Law) -> None:
+    assert refuted(one, examples=2000) is not None
