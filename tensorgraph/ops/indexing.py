@@ -208,15 +208,17 @@ class IndexSet(_Write):
         return index_set(arrays[0], arrays[1], concrete_index(self.index, arrays))
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class IndexAdd(_Write):
-    """A copy of x with values added at index, once for each time a place is named."""
+    """A copy of x with values added at index, once for each time a place is named; `distinct` says: at most once."""
 
-    numpy = "index_add({0}, {1}, {index})"
+    distinct: bool = False
+    numpy = "index_add({0}, {1}, {index}, {distinct})"
     helpers = (index_add,)
 
     def evaluate(self, *arrays: Array) -> Any:
         """Copy and add."""
-        return index_add(arrays[0], arrays[1], concrete_index(self.index, arrays))
+        return index_add(arrays[0], arrays[1], concrete_index(self.index, arrays), self.distinct)
 
     def flops(self, *types: TensorType) -> DimLike:
         """One addition per value."""

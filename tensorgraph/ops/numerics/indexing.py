@@ -15,10 +15,10 @@ def index_set(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> 
     return result
 
 
-def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
-    """A copy of `x` with `values` added at `index`, repeated places included."""
+def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...], distinct: bool) -> NDArray[Any]:
+    """A copy of `x` with `values` added at `index`, repeated places included unless they are `distinct`."""
     result = np.array(x)
-    if any(isinstance(item, np.ndarray) for item in index):
+    if not distinct and any(isinstance(item, np.ndarray) for item in index):
         np.add.at(result, index, values)
     else:
         result[index] += values

@@ -6,11 +6,11 @@ from functools import cache
 
 from tensorgraph.ir.op import Op
 from tensorgraph.rewrite.law import Law
-from tensorgraph.rewrite.laws import algebra, powers, products, reals, stability, structure
+from tensorgraph.rewrite.laws import algebra, powers, products, reals, scalars, scatter, stability, structure
 
 __all__ = ["LAWS", "laws_at"]
 
-MODULES = (structure, algebra, powers, stability, products, reals)
+MODULES = (structure, algebra, powers, stability, scatter, scalars, products, reals)
 
 # In the order in which they are tried.
 LAWS: tuple[Law, ...] = tuple(law for module in MODULES for law in vars(module).values() if isinstance(law, Law))

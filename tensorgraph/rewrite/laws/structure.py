@@ -181,6 +181,24 @@ def elementwise_of_broadcast(node: Node) -> Tensor | None:
     return made if same_shape(made.node.type.shape, node.type.shape) else broadcast_to(made, node.type.shape)
 
 
+@node_law(
+    *RESHAPES, sh.PermuteDims, ix.Slice,
+    samples=[
+        Sample(lambda x: reshape(broadcast_to(x, (2, 3)), (6,)), ("",)),
+        Sample(lambda x: permute_dims(broadcast_to(x, (2, 3)), (1, 0)), ("",)),
+        Sample(lambda x: broadcast_to(x, (2, 3))[1:, 0], ("",)),
+        Sample(lambda x: expand_dims(broadcast_to(x, (3,)), 1), ("",)),
+    ],
+    kinds=ALL,
+)  # fmt: skip
+def move_scalar(node: Node) -> Tensor | None:
+    """reshape(broadcast(x)) = broadcast(x), where x is one number; so permute and slice"""
+    source = _unrepeated(node.inputs[0])
+    if source.type.ndim or source is node.inputs[0]:
+        return None
+    return broadcast_to(Tensor(source), node.type.shape)
+
+
 # ---- slices
 
 
