@@ -128,7 +128,7 @@ RULES: Mapping[type[Op], Rule] = {
     # activations
     t.Sigmoid: Partial(lambda n, x: n.y * (1 - n.y)),
     t.Softplus: Partial(lambda n, x: sigmoid(x)),
-    t.Relu: Adjoint(lambda n, g, x: where(x > 0, g, 0)),
+    t.Relu: Adjoint(lambda n, g, x: where(n.y > 0, g, 0)),  # x need not be kept
     t.Sinc: Partial(lambda n, x: apply(t.Sinc(n.op.order + 1), x)),
     # rounding: constant between jumps
     e.Floor: Adjoint(_zero),

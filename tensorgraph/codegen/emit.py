@@ -158,6 +158,8 @@ def _summary(program: Program, name: str) -> list[str]:
         "",
         *textwrap.wrap(f"Takes {takes}.", 110),
         *textwrap.wrap(f"Gives {gives}.", 110),
+        "",
+        *textwrap.wrap(f"Planned for {program.machine!r}.", 110),
     ]
 
 

@@ -148,19 +148,21 @@ def _update(program: Program, update: Update, speller: Speller) -> list[str]:
     members += f" and {more} more" if more > 0 else ""
     lines = ["", *_comment(f"{update.size} elements of {members}")]
     flat = [line for arena in arenas for line in _flat(program, arena)]
-    if update.size <= program.block:
+    if update.size <= update.block:
         texts: dict[Ref, str] = {Part("state", i): a.name for i, a in enumerate(update.state)}
         texts |= {Part("work", i): a.name for i, a in enumerate(update.work)}
         texts |= {Part("temp", i): b.name for i, b in enumerate(update.temps)}
         return [*lines, *flat, *_calls(update, texts, speller, "    ")]
     texts = {Part("state", i): f"{a.name}[part]" for i, a in enumerate(update.state)}
     texts |= {Part("work", i): f"{a.name}[part]" for i, a in enumerate(update.work)}
-    texts |= {Part("temp", i): f"{b.name}[: part.stop - start]" for i, b in enumerate(update.temps)}
+    texts |= {Part("temp", i): f"{b.name}_part" for i, b in enumerate(update.temps)}
+    temps = [f"        {b.name}_part = {b.name}[: part.stop - start]" for b in update.temps]
     return [
         *lines,
         *flat,
-        f"    for start in range(0, {update.size}, {program.block}):  # so much at a time stays in the cache",
-        f"        part = slice(start, min(start + {program.block}, {update.size}))",
+        f"    for start in range(0, {update.size}, {update.block}):  # so much at a time stays in the cache",
+        f"        part = slice(start, min(start + {update.block}, {update.size}))",
+        *temps,
         *_calls(update, texts, speller, "        "),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -20,12 +21,22 @@ from tensorgraph.ir.tree import Tree, flatten_tree
 from tensorgraph.passes.fold import drop_identities, fold_constants
 from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite.law import Law
+from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.plan import plan
 from tensorgraph.schedule.program import Program
 
-__all__ = ["Updates", "compile"]
+__all__ = ["Options", "Updates", "compile", "compile_graph"]
 
 Updates: TypeAlias = "Mapping[Parameter, TensorLike] | Iterable[tuple[Parameter, TensorLike]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile: see `compile`."""
+
+    locations: bool = True
+    fast_math: bool = False
+    machine: Machine | None = None
 
 
 def compile(
@@ -36,6 +47,7 @@ def compile(
     name: str = "kernel",
     locations: bool = True,
     fast_math: bool = False,
+    machine: Machine | None = None,
 ) -> Kernel:
     """Compile tensors to a kernel: NumPy source, loaded and ready to call.
 
@@ -56,6 +68,9 @@ def compile(
     fast_math
         Also use laws that are true of real numbers only: sums may be added in another order and factored, and
         log(exp(x)) is x even where exp(x) overflows.
+    machine
+        What costs are reckoned for; the machine that this runs on unless given. The same graph on the same machine
+        gives the same source, byte for byte.
 
     Returns
     -------
@@ -92,7 +107,8 @@ def compile(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)
-    return compile_graph(graph, name, structure, locations=locations, fast_math=fast_math, started=started)
+    options = Options(locations=locations, fast_math=fast_math, machine=machine)
+    return compile_graph(graph, name, structure, options, started=started)
 
 
 def refuse_dropped(graph: Graph) -> None:
@@ -107,13 +123,7 @@ def refuse_dropped(graph: Graph) -> None:
 
 
 def compile_graph(
-    graph: Graph,
-    name: str,
-    structure: Tree,
-    *,
-    locations: bool = True,
-    fast_math: bool = False,
-    started: float | None = None,
+    graph: Graph, name: str, structure: Tree, options: Options = Options(), *, started: float | None = None
 ) -> Kernel:
     """Run the stages, keeping what each gives."""
     clock = perf_counter() if started is None else started
@@ -129,10 +139,10 @@ def compile_graph(
     record("trace", graph)
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
-    simplified = simplify(graph, fast_math=fast_math)
+    simplified = simplify(graph, fast_math=options.fast_math)
     graph = record("simplify", simplified.graph, simplified.laws)
-    program: Program = record("plan", plan(graph))
-    module = emit(program, name, locations=locations)
+    program: Program = record("plan", plan(graph, options.machine or Machine.detect()))
+    module = emit(program, name, locations=options.locations)
     record("emit", module.source)
     return Kernel(name, program, module, stages, structure)
 

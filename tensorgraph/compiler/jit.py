@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.codegen.kernel import Kernel
-from tensorgraph.compiler.compile import compile_graph, refuse_dropped
+from tensorgraph.compiler.compile import Options, compile_graph, refuse_dropped
 from tensorgraph.errors import TensorGraphError
 from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.graph import Graph
@@ -22,12 +22,13 @@ from tensorgraph.ir.leaves import Placeholder
 from tensorgraph.ir.node import SYMBOLIC, TRACED, Node
 from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
 from tensorgraph.ir.types import Array, TensorType
+from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.plan import MODULE_NAMES
 
 __all__ = ["jit"]
 
 
-def jit(f: Callable[..., Any], *, fast_math: bool = False) -> Callable[..., Any]:
+def jit(f: Callable[..., Any], *, fast_math: bool = False, machine: Machine | None = None) -> Callable[..., Any]:
     """Compile a function; it is traced on the shapes it meets.
 
     Parameters
@@ -38,6 +39,8 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False) -> Callable[..., Any]
         for others.
     fast_math
         Also use laws that are true of real numbers only, as in `compile`.
+    machine
+        What costs are reckoned for, as in `compile`.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False) -> Callable[..., Any]
     >>> len(f.kernels)
     2
     """
-    cache = _Cache(f, fast_math)
+    cache = _Cache(f, Options(fast_math=fast_math, machine=machine))
 
     @wraps(f)
     def compiled(*args: Any, **kwargs: Any) -> Tree:
@@ -89,9 +92,9 @@ class _Closed(Exception):  # noqa: N818 (no error: it tells the caller what to d
 class _Cache:
     """The kernels of one function."""
 
-    def __init__(self, f: Callable[..., Any], fast_math: bool) -> None:
+    def __init__(self, f: Callable[..., Any], options: Options) -> None:
         self._f = f
-        self._fast_math = fast_math
+        self._options = options
         self._name = _kernel_name(f)
         self.kernels: list[Kernel] = []
         self._entries: dict[object, list[_Entry]] = {}
@@ -156,7 +159,7 @@ class _Cache:
             raise _Closed
         graph = Graph(inputs, nodes)
         refuse_dropped(graph)
-        return compile_graph(graph, self._name, shape, fast_math=self._fast_math)
+        return compile_graph(graph, self._name, shape, self._options)
 
 
 def _kernel_name(f: Callable[..., Any]) -> str:

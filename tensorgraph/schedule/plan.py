@@ -16,6 +16,7 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
+from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.memory import Pool
 from tensorgraph.schedule.places import (
     contiguous_nodes,
@@ -39,19 +40,20 @@ MODULE_NAMES = (
 LOCAL_NAMES = ("memory", "outputs", "part", "path", "pieces", "rows", "spaces", "start", "state", "update")
 RESERVED = (*MODULE_NAMES, *LOCAL_NAMES)
 SMALL = 1024  # bytes: less is not worth a line that frees it
-BLOCK = 32 * 1024  # elements of an update at a time: they stay in the cache
+BLOCK = 4096  # elements: fewer at a time are not worth the calls
 
 
-def plan(graph: Graph) -> Program:
+def plan(graph: Graph, machine: Machine = Machine.reference) -> Program:
     """Order the statements and give each result its memory."""
-    return _Plan(graph).program()
+    return _Plan(graph, machine).program()
 
 
 class _Plan:
     """The decisions about one graph, each taken once."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, machine: Machine) -> None:
         self.graph = graph
+        self.machine = machine
         self.names = name_nodes(graph, reserved=RESERVED)
         self.namer = Namer([*self.names.values(), *symbols_of(graph), *RESERVED])
         self.ways = {node: in_memory(node) for node in graph.nodes}
@@ -114,7 +116,7 @@ class _Plan:
         updates = [self._update(pattern, made) for pattern in self.updates.patterns]
         return Program(
             self.graph, self.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
-            self.pool.slots, self.places, _picks(self.graph), self._copied(), BLOCK,
+            self.pool.slots, self.places, _picks(self.graph), self._copied(), self.machine,
         )  # fmt: skip
 
     def _runs(self, node: Node) -> bool:
@@ -216,11 +218,18 @@ class _Plan:
         return freed
 
     def _update(self, pattern: Pattern, made: Mapping[Arena, list[Buffer]]) -> Update:
-        size = min(pattern.state[0].size, BLOCK)
+        block = self._block(pattern)
+        size = min(pattern.state[0].size, block)
         temps = tuple(self.pool.take(TensorType(node.type.dtype, (size,))) for node in pattern.temps)
         for buffer in temps:
             self.pool.free(buffer)  # the updates take turns
-        return Update(pattern.state, pattern.work, temps, pattern.steps)
+        return Update(pattern.state, pattern.work, temps, pattern.steps, block)
+
+    def _block(self, pattern: Pattern) -> int:
+        """Elements at a time, a power of two: what is read and written again stays in half of the second cache."""
+        rows = [*(arena.dtype for arena in (*pattern.state, *pattern.work)), *(n.type.dtype for n in pattern.temps)]
+        room = self.machine.l2 // 2 // sum(dtype.itemsize for dtype in rows)
+        return max(1 << (room.bit_length() - 1) if room else 0, BLOCK)
 
     def _copied(self) -> frozenset[Node]:
         """Outputs whose memory belongs to something else."""

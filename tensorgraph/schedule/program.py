@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from tensorgraph.ir.dims import DimLike, evaluate_dim
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import TensorType
+from tensorgraph.schedule.machine import Machine
 
 __all__ = ["Arena", "Buffer", "Part", "Program", "Ref", "Statement", "Step", "Update"]
 
@@ -122,12 +123,15 @@ class Update:
         Memory in which steps hand values over to each other: one block of elements each.
     steps
         What is done, the same for every element.
+    block
+        The number of elements at a time.
     """
 
     state: tuple[Arena, ...]
     work: tuple[Arena, ...]
     temps: tuple[Buffer, ...]
     steps: tuple[Step, ...]
+    block: int
 
     @property
     def size(self) -> int:
@@ -158,6 +162,8 @@ class Program:
         The results read of each node that has several, by number.
     copied
         Outputs that share memory with something else and are copied at the end.
+    machine
+        What costs were reckoned for.
     """
 
     graph: Graph
@@ -170,7 +176,7 @@ class Program:
     places: Mapping[Node, Buffer]
     picks: Mapping[Node, Mapping[int, Node]]
     copied: frozenset[Node]
-    block: int = field(default=32 * 1024)
+    machine: Machine
 
     def targets(self, node: Node) -> list[str]:
         """A name per result; ``_`` for one that is not read."""

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
 
 from tensorgraph.codegen.kernel import Kernel, Stage
-from tensorgraph.compiler.compile import compile_graph
+from tensorgraph.compiler.compile import Options, compile_graph
 from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
 from tensorgraph.interpret.evaluate import evaluate, evaluate_graph
 from tensorgraph.ir.binding import bind_sizes
@@ -158,7 +158,7 @@ def _difference(found: Sequence[Array], wanted: Sequence[Array], ulp: Ulp, atol:
 
 def compiled_difference(graph: Graph, arrays: Sequence[Array], ulp: Ulp = 0, atol: float = 0.0) -> str | None:
     """How the kernel of a graph differs from the interpreter."""
-    kernel = compile_graph(graph, "kernel", list(range(len(graph.outputs))), locations=False)
+    kernel = compile_graph(graph, "kernel", list(range(len(graph.outputs))), Options(locations=False))
     return kernel_difference(kernel, arrays, ulp, atol)
 
 

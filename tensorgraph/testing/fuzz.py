@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tensorgraph.codegen.kernel import Kernel
-from tensorgraph.compiler.compile import compile_graph
+from tensorgraph.compiler.compile import Options, compile_graph
 from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
 from tensorgraph.files import atomic_write
 from tensorgraph.interpret.evaluate import evaluate_graph
@@ -175,7 +175,7 @@ def _stages(graph: Graph, arrays: Sequence[Array], saved: bool) -> Iterator[Stag
     def compiled() -> Kernel:
         if not made:
             shape = list(range(len(graph.outputs)))
-            made.append(compile_graph(graph, "kernel", shape, locations=False))
+            made.append(compile_graph(graph, "kernel", shape, Options(locations=False)))
         return made[0]
 
     def held(run: Callable[[], list[Array]]) -> str | None:

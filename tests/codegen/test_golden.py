@@ -13,6 +13,7 @@ import pytest
 import tensorgraph as tg
 
 ROOT = Path(__file__).parents[2]
+FIXED = {"locations": False, "machine": tg.Machine.reference}
 
 
 def training_step() -> tg.Kernel:
@@ -27,7 +28,7 @@ def training_step() -> tg.Kernel:
     loss = tg.mean((predicted - y) ** 2)
     parameters = [w1, b1, w2, b2]
     updates = [(p, p - 0.1 * g) for p, g in zip(parameters, tg.gradients(loss, parameters), strict=True)]
-    return tg.compile([x, y], loss, updates, name="step", locations=False)
+    return tg.compile([x, y], loss, updates, name="step", **FIXED)
 
 
 def cross_entropy() -> tg.Kernel:
@@ -35,7 +36,7 @@ def cross_entropy() -> tg.Kernel:
     labels = tg.placeholder(("batch",), "int64", name="labels")
     rows = tg.log_softmax(logits, axis=1)
     loss = -tg.mean(tg.take_along_axis(rows, labels[:, None], axis=1))
-    return tg.compile([logits, labels], [loss, *tg.gradients(loss, [logits])], name="gradient", locations=False)
+    return tg.compile([logits, labels], [loss, *tg.gradients(loss, [logits])], name="gradient", **FIXED)
 
 
 def normalization() -> tg.Kernel:
@@ -43,7 +44,7 @@ def normalization() -> tg.Kernel:
     scale = tg.Parameter(np.ones(8), name="scale")
     centred = x - tg.mean(x, axis=0)
     return tg.compile(
-        [x], scale * centred / tg.sqrt(tg.mean(centred * centred, axis=0) + 1e-5), name="normalize", locations=False
+        [x], scale * centred / tg.sqrt(tg.mean(centred * centred, axis=0) + 1e-5), name="normalize", **FIXED
     )
 
 
@@ -61,7 +62,7 @@ def helpers() -> tg.Kernel:
     table = tg.asarray(np.arange(200.0))
     y = tg.sigmoid(x) + kept
     z = CUBED(tg.logsumexp(y.at[:, 0].set(1.5), axis=1))
-    return tg.compile([x], {"rows": z, "table": table[:3] * 2.0, "twice": (y, x)}, name="mixed", locations=False)
+    return tg.compile([x], {"rows": z, "table": table[:3] * 2.0, "twice": (y, x)}, name="mixed", **FIXED)
 
 
 KERNELS = {"training_step": training_step, "cross_entropy": cross_entropy, "normalization": normalization,

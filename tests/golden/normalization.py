@@ -2,6 +2,9 @@
 
 Takes x: float64[batch, 8].
 Gives float64[batch, 8].
+
+Planned for Machine('reference': 2 cores; L1 48 KiB, L2 1 MiB, L3 32 MiB; call 0.28 us; memory 45 GB/s; gemm
+127, 62 GFLOP/s).
 """
 
 from __future__ import annotations
