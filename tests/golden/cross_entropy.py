@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
-    """A copy of `x` with `values` added at `index`, repeated places included."""
+def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...], distinct: bool) -> NDArray[Any]:
+    """A copy of `x` with `values` added at `index`, repeated places included unless they are `distinct`."""
     result = np.array(x)
-    if any(isinstance(item, np.ndarray) for item in index):
+    if not distinct and any(isinstance(item, np.ndarray) for item in index):
         np.add.at(result, index, values)
     else:
         result[index] += values
@@ -30,7 +30,7 @@ def buffers(batch):
         np.empty((batch, 10), np.float32),  # m2
         np.empty((batch, 1), np.float32),  # m3
         np.empty((), np.float32),  # m4
-        np.empty((batch,), np.float32),  # m5
+        np.empty((), np.float32),  # m5
     )
 
 
@@ -45,10 +45,10 @@ def compute(logits, labels, state, memory):
     log = np.log(sum_1, out=m3)  # float32[batch, 1]
     rows = np.subtract(subtract, log, out=m1)  # float32[batch, 10]
     arange = np.arange(0, 0 + (batch) * 1, 1, dtype=np.int64)  # int64[batch]
-    reshape = np.reshape(arange, (batch, 1))  # int64[batch, 1]
+    expand_dims = np.expand_dims(arange, (1,))  # int64[batch, 1]
     del arange
     slice_1 = labels[:, None]  # int64[batch, 1]
-    gather = np.asarray(rows[reshape, slice_1], order="C")  # float32[batch, 1]
+    gather = np.asarray(rows[expand_dims, slice_1], order="C")  # float32[batch, 1]
     sum_2 = np.sum(gather, axis=(0, 1), keepdims=False, out=m4)  # float32[]
     del gather
     dim_size = np.asarray(batch)  # int64[]
@@ -57,19 +57,11 @@ def compute(logits, labels, state, memory):
     loss = np.negative(divide)  # float32[]
 
     # gradient
-    d_gather = np.broadcast_to(np.float32(0.0), (batch, 10))  # float32[batch, 10]
     d_divide = np.divide(-1.0, astype, out=m4)  # float32[]
-    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
-    d_sum_2 = np.broadcast_to(d_sum, (batch, 1))  # float32[batch, 1]
-    d_gather_2 = np.asarray(index_add(d_gather, d_sum_2, np.s_[reshape, slice_1]), order="C")  # float32[batch, 10]
-    del reshape
-    d_subtract = np.negative(d_gather_2, out=m1)  # float32[batch, 10]
-    d_subtract_2 = np.sum(d_subtract, axis=(1,), keepdims=False, out=m5)  # float32[batch]
-    d_subtract_3 = np.reshape(d_subtract_2, (batch, 1))  # float32[batch, 1]
-    d_log = np.divide(1.0, sum_1, out=m0)  # float32[batch, 1]
-    d_log_2 = np.multiply(d_subtract_3, d_log, out=m0)  # float32[batch, 1]
-    d_sum_3 = np.broadcast_to(d_log_2, (batch, 10))  # float32[batch, 10]
-    d_exp = np.multiply(d_sum_3, exp, out=m2)  # float32[batch, 10]
-    d_subtract_4 = np.asarray(np.add(d_gather_2, d_exp), order="C")  # float32[batch, 10]
+    d_subtract = np.negative(d_divide, out=m5)  # float32[]
+    d_log = np.divide(d_subtract, sum_1, out=m0)  # float32[batch, 1]
+    d_exp = np.multiply(d_log, exp, out=m2)  # float32[batch, 10]
+    # float32[batch, 10]
+    d_subtract_2 = np.asarray(index_add(d_exp, d_divide, np.s_[expand_dims, slice_1], True), order="C")
 
-    return (loss, d_subtract_4), ()
+    return (loss, d_subtract_2), ()

@@ -78,21 +78,23 @@ def buffers(batch):
     return (
         np.empty((batch, 3), np.float32),  # m0
         np.empty((batch, 2), np.float32),  # m1
-        np.empty((batch, 2), np.float32),  # m2
+        np.empty((1, 1), np.float32),  # m2
         np.empty((), np.float32),  # m3
         np.empty((batch, 3), np.float32),  # m4
         np.empty((batch, 3), np.float32),  # m5
         np.empty((4, 3), np.float32),  # m6
-        np.empty((3,), np.float32),  # m7
-        np.empty((3, 2), np.float32),  # m8
-        np.empty((2,), np.float32),  # m9
+        np.empty((1, 3), np.float32),  # m7
+        np.empty((3,), np.float32),  # m8
+        np.empty((3, 2), np.float32),  # m9
+        np.empty((1, 2), np.float32),  # m10
+        np.empty((2,), np.float32),  # m11
     )
 
 
 def compute(x, y, state, memory):
     """Outputs, then next values of the state."""
     w1, b1, w2, b2 = state
-    m0, m1, m2, m3, m4, m5, m6, m7, m8, m9 = memory
+    m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11 = memory
     batch = x.shape[0]
 
     # hidden
@@ -105,25 +107,24 @@ def compute(x, y, state, memory):
     predicted = np.add(matmul_2, b2, out=m1)  # float32[batch, 2]
 
     subtract = np.subtract(predicted, y, out=m1)  # float32[batch, 2]
-    multiply = np.multiply(subtract, subtract, out=m2)  # float32[batch, 2]
-    sum_1 = np.sum(multiply, axis=(0, 1), keepdims=False, out=m3)  # float32[]
+    reshape = np.reshape(subtract, (1, 2*batch))  # float32[1, 2*batch]
+    reshape_2 = np.reshape(subtract, (2*batch, 1))  # float32[2*batch, 1]
+    matmul_3 = np.matmul(reshape, reshape_2, out=m2)  # float32[1, 1]
+    squeeze = np.squeeze(matmul_3, (0, 1))  # float32[]
     dim_size = np.asarray(2*batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
-    loss = np.divide(sum_1, astype)  # float32[]
+    loss = np.divide(squeeze, astype)  # float32[]
 
     # gradient, hidden
     d_matmul = np.transpose(x, (1, 0))  # float32[4, batch]
 
     # gradient
-    d_divide = np.divide(1.0, astype, out=m3)  # float32[]
-    d_sum = np.expand_dims(d_divide, (0, 1))  # float32[1, 1]
-    d_sum_2 = np.broadcast_to(d_sum, (batch, 2))  # float32[batch, 2]
-    d_power = np.multiply(subtract, 2.0, out=m1)  # float32[batch, 2]
-    d_power_2 = np.multiply(d_sum_2, d_power, out=m1)  # float32[batch, 2]
+    d_multiply = np.divide(2.0, astype, out=m3)  # float32[]
+    d_multiply_2 = np.multiply(d_multiply, subtract, out=m1)  # float32[batch, 2]
 
     # gradient, out
     d_matmul_2 = np.transpose(w2, (1, 0))  # float32[2, 3]
-    d_matmul_3 = np.matmul(d_power_2, d_matmul_2, out=m4)  # float32[batch, 3]
+    d_matmul_3 = np.matmul(d_multiply_2, d_matmul_2, out=m4)  # float32[batch, 3]
 
     # gradient, hidden
     d_tanh = np.multiply(tanh, tanh, out=m5)  # float32[batch, 3]
@@ -131,27 +132,30 @@ def compute(x, y, state, memory):
     d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, out=m5)  # float32[batch, 3]
     d_matmul_4 = np.matmul(d_matmul, d_tanh_3, out=m6)  # float32[4, 3]
 
-    multiply_2 = np.multiply(0.1, d_matmul_4, out=m6)  # float32[4, 3]
-    subtract_2 = np.subtract(w1, multiply_2, out=m6)  # float32[4, 3]
+    multiply = np.multiply(0.1, d_matmul_4, out=m6)  # float32[4, 3]
+    subtract_2 = np.subtract(w1, multiply, out=m6)  # float32[4, 3]
 
     # gradient, hidden
-    d_add = np.sum(d_tanh_3, axis=(0,), keepdims=False, out=m7)  # float32[3]
+    d_add = np.broadcast_to(np.float32(1.0), (1, batch))  # float32[1, batch]
+    d_add_2 = np.matmul(d_add, d_tanh_3, out=m7)  # float32[1, 3]
+    d_add_3 = np.squeeze(d_add_2, (0,))  # float32[3]
 
-    multiply_3 = np.multiply(0.1, d_add, out=m7)  # float32[3]
-    subtract_3 = np.subtract(b1, multiply_3, out=m7)  # float32[3]
+    multiply_2 = np.multiply(0.1, d_add_3, out=m8)  # float32[3]
+    subtract_3 = np.subtract(b1, multiply_2, out=m8)  # float32[3]
 
     # gradient, out
     d_matmul_5 = np.transpose(tanh, (1, 0))  # float32[3, batch]
-    d_matmul_6 = np.matmul(d_matmul_5, d_power_2, out=m8)  # float32[3, 2]
+    d_matmul_6 = np.matmul(d_matmul_5, d_multiply_2, out=m9)  # float32[3, 2]
 
-    multiply_4 = np.multiply(0.1, d_matmul_6, out=m8)  # float32[3, 2]
-    subtract_4 = np.subtract(w2, multiply_4, out=m8)  # float32[3, 2]
+    multiply_3 = np.multiply(0.1, d_matmul_6, out=m9)  # float32[3, 2]
+    subtract_4 = np.subtract(w2, multiply_3, out=m9)  # float32[3, 2]
 
     # gradient, out
-    d_add_2 = np.sum(d_power_2, axis=(0,), keepdims=False, out=m9)  # float32[2]
+    d_add_4 = np.matmul(d_add, d_multiply_2, out=m10)  # float32[1, 2]
+    d_add_5 = np.squeeze(d_add_4, (0,))  # float32[2]
 
-    multiply_5 = np.multiply(0.1, d_add_2, out=m9)  # float32[2]
-    subtract_5 = np.subtract(b2, multiply_5, out=m9)  # float32[2]
+    multiply_4 = np.multiply(0.1, d_add_5, out=m11)  # float32[2]
+    subtract_5 = np.subtract(b2, multiply_4, out=m11)  # float32[2]
 
     return (loss,), (subtract_2, subtract_3, subtract_4, subtract_5)
 
