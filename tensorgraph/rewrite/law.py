@@ -29,7 +29,7 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.provenance import Context, context
 from tensorgraph.ir.types import TensorType
-from tensorgraph.rewrite.match import COMMUTATIVE, matches
+from tensorgraph.rewrite.match import COMMUTATIVE, fits, matches
 
 __all__ = ["TIERS", "Condition", "Law", "Sample", "Sides", "Tier", "law", "node_law"]
 
@@ -139,9 +139,10 @@ class Pattern:
     def variables(self) -> dict[Node, str]:
         """Placeholders that stand for anything of these kinds of dtype."""
         found = {}
-        for name, annotation in inspect.get_annotations(self._function, eval_str=True).items():
+        for name, annotation in inspect.get_annotations(self._function).items():
             if name != "return":
-                kinds = "b" if annotation is Condition else self._kinds
+                condition = annotation is Condition or str(annotation).rpartition(".")[2] == "Condition"
+                kinds = "b" if condition else self._kinds
                 found[Node(Placeholder(name, TensorType(_TRACED[kinds[-1]], ())))] = kinds
         return found
 
@@ -151,11 +152,15 @@ class Pattern:
         return self._function(*map(Tensor, self.variables))[0].node
 
     @cached_property
-    def heads(self) -> tuple[tuple[type[Op], ...], ...]:
-        """Classes of the operations that its inputs must be, in each order: a quick test that most nodes fail."""
+    def heads(self) -> tuple[Op | None, ...]:
+        """The operations that its inputs are, None for any: a quick test that most nodes fail."""
         variables = self.variables
-        heads = tuple(Op if source in variables else type(source.op) for source in self.left.inputs)
-        return (heads, heads[::-1]) if isinstance(self.left.op, COMMUTATIVE) else (heads,)
+        return tuple(None if source in variables else source.op for source in self.left.inputs)
+
+    @cached_property
+    def commutative(self) -> bool:
+        """Whether the inputs may be exchanged."""
+        return isinstance(self.left.op, COMMUTATIVE)
 
     @property
     def roots(self) -> tuple[type[Op], ...]:
@@ -165,7 +170,7 @@ class Pattern:
     def __call__(self, node: Node) -> Node | None:
         """The right side for the first match whose type is that of the node."""
         ops = [source.op for source in node.inputs]
-        if not any(all(map(isinstance, ops, heads)) for heads in self.heads):
+        if not any(all(map(fits, self.heads, order)) for order in ((ops, ops[::-1]) if self.commutative else (ops,))):
             return None
         for found in matches(self.left, node, self.variables):
             try:

@@ -9,9 +9,10 @@ import numpy as np
 
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
+from tensorgraph.ir.op import Op
 from tensorgraph.ops import elementwise as e
 
-__all__ = ["COMMUTATIVE", "constant_of", "matches"]
+__all__ = ["COMMUTATIVE", "constant_of", "fits", "matches"]
 
 Bindings: TypeAlias = "dict[Node, Node]"
 
@@ -63,6 +64,13 @@ def _all_matched(
         return
     for first in _matched(patterns[0], nodes[0], variables, found):
         yield from _all_matched(patterns[1:], nodes[1:], variables, first)
+
+
+def fits(head: Op | None, op: Op) -> bool:
+    """Whether an operation is of the class that the pattern has there, or is the same constant."""
+    if head is None:
+        return True
+    return type(op) is type(head) and (not isinstance(head, Constant) or _same_constant(head, op))
 
 
 def _same_constant(pattern: Constant, op: object) -> bool:

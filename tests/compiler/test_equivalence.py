@@ -59,7 +59,7 @@ def test_random_programs(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for size in (4, 0, 1, 7, 4, 4) if seed % 2 == 0 else (4, 4, 4):
         arrays = program.feeds(rng, size)
-        outputs, values = program.expected(kernel, arrays)
+        outputs, values = program.expected(arrays, kernel)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             got = kernel(*arrays)
@@ -99,7 +99,7 @@ def test_results_share_no_memory(seed: int) -> None:
     arrays = program.feeds(np.random.default_rng(seed), 4)
     given = [a.copy() for a in arrays]
     start = [p.numpy().copy() for p, _ in program.updates]
-    expected, values = program.expected(kernel, arrays)
+    expected, values = program.expected(arrays, kernel)
     got = kernel(*arrays)
     for i, a in enumerate(got):
         assert not any(np.shares_memory(a, b) for b in [*got[:i], *arrays])

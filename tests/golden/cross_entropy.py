@@ -48,15 +48,14 @@ def workspace(state, batch):
     expand_dims = np.expand_dims(arange, (1,))  # int64[batch, 1]
     dim_size = np.asarray(batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
-    d_gather = np.broadcast_to(np.float32(0.0), (batch, 10))  # float32[batch, 10]
     d_divide = np.divide(-1.0, astype)  # float32[]
     d_subtract = np.negative(d_divide)  # float32[]
-    return (m0, m1, m2, m3, m4, m5, expand_dims, astype, d_gather, d_divide, d_subtract)
+    return (m0, m1, m2, m3, m4, m5, expand_dims, astype, d_divide, d_subtract)
 
 
 def compute(logits, labels, memory):
     """The outputs."""
-    m0, m1, m2, m3, m4, m5, expand_dims, astype, d_gather, d_divide, d_subtract = memory
+    m0, m1, m2, m3, m4, m5, expand_dims, astype, d_divide, d_subtract = memory
     max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
     subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
     exp = np.exp(subtract, m2)  # float32[batch, 10]
@@ -71,14 +70,9 @@ def compute(logits, labels, memory):
     loss = np.negative(divide)  # float32[]
 
     # gradient
-    # float32[batch, 10]
-    d_gather_2 = np.asarray(index_add(d_gather, d_divide, np.s_[expand_dims, slice_1], False), order="C")
-    # float32[batch, 10]
-    d_subtract_2 = np.asarray(index_add(d_gather, d_subtract, np.s_[expand_dims, slice_1], False), order="C")
-    d_subtract_3 = np.add.reduce(d_subtract_2, axis=(1,), out=m4, keepdims=True)  # float32[batch, 1]
-    del d_subtract_2
-    d_log = np.divide(d_subtract_3, sum_1, m3)  # float32[batch, 1]
+    d_log = np.divide(d_subtract, sum_1, m3)  # float32[batch, 1]
     d_exp = np.multiply(d_log, exp, m2)  # float32[batch, 10]
-    d_subtract_4 = np.asarray(np.add(d_gather_2, d_exp), order="C")  # float32[batch, 10]
+    # float32[batch, 10]
+    d_subtract_2 = np.asarray(index_add(d_exp, d_divide, np.s_[expand_dims, slice_1], True), order="C")
 
-    return (loss, d_subtract_4)
+    return (loss, d_subtract_2)

@@ -11,6 +11,7 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ops import reduction as r
 from tensorgraph.rewrite import LAWS, Law, Sample, law, node_law
 from tensorgraph.rewrite.law import TIERS, Sides, Tier
+from tests.rewrite.table import PATH, text
 from tests.rewrite.tiers import applies, refuted
 
 PROFILE = settings().max_examples
@@ -31,6 +32,10 @@ def test_laws_are_named_and_stated() -> None:
     assert len({one.name for one in LAWS}) == len(LAWS)
     assert len({one.statement for one in LAWS}) == len(LAWS)
     assert all("=" in one.statement and one.tier in TIERS for one in LAWS)
+
+
+def test_the_document_lists_them() -> None:
+    assert PATH.read_text(encoding="utf-8") == text(), "run python -m tests.rewrite.table"
 
 
 def wrong(left_and_right, tier: Tier, ulp: float = 0) -> Law:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tensorgraph.array.functions import arange, broadcast_to, negative, sum, zeros_like
+from tensorgraph.array.functions import arange, broadcast_to, expand_dims, negative, sum, zeros_like
 from tensorgraph.array.tensor import Tensor, apply
-from tensorgraph.ir.dims import dim_key, same_shape
+from tensorgraph.ir.dims import DimLike, dim_key
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import Operand
@@ -17,6 +17,7 @@ from tensorgraph.ops import indexing as ix
 from tensorgraph.ops import reduction as r
 from tensorgraph.ops import shape as sh
 from tensorgraph.rewrite.law import Sample, node_law
+from tensorgraph.rewrite.laws.structure import reshaped
 
 FLAT = Operand(2), Operand(3)  # the index of one element in each of some rows
 
@@ -38,16 +39,31 @@ def _is_zeros(node: Node) -> bool:
     return isinstance(node.op, Constant) and not node.op.value.any() and not np.signbit(node.op.value).any()
 
 
+def _counted(node: Node) -> Node:
+    """An index array without the axes of size 1 that were put in."""
+    while isinstance(node.op, (sh.Reshape, sh.ExpandDims, sh.Squeeze)) and _long(node.inputs[0]) == _long(node):
+        (node,) = node.inputs
+    return node
+
+
+def _long(node: Node) -> list[object]:
+    """The sizes that are not 1."""
+    return [dim_key(n) for n in node.type.shape if dim_key(n) != 1]
+
+
 def _distinct_places(node: Node) -> bool:
     """Whether no place is named twice: some index array has no number twice, and there is one place for each."""
-    assert isinstance(node.op, ix.IndexAdd)
-    blocks = [source.type.shape for source in node.inputs[2:]]
-    longest = max(blocks, key=len, default=())
-    if len(longest) != 1:
-        return not blocks
-    return any(
-        same_shape(source.type.shape, longest) and _has_no_number_twice(source) for source in node.inputs[2:]
-    ) and not any(dim_key(shape[0]) != dim_key(longest[0]) and dim_key(shape[0]) != 1 for shape in blocks if shape)
+    block = max(map(_long, node.inputs[2:]), key=len, default=[])
+    if len(block) != 1 or any(_long(source) not in ([], block) for source in node.inputs[2:]):
+        return False
+    if len({_place_of_long(source) for source in node.inputs[2:] if _long(source)}) > 1:
+        return False  # a column and a row of positions make a table of places
+    return any(_long(source) == block and _has_no_number_twice(_counted(source)) for source in node.inputs[2:])
+
+
+def _place_of_long(node: Node) -> int:
+    """Where its long axis is, counted from the end."""
+    return next(node.type.ndim - k for k, n in enumerate(node.type.shape) if dim_key(n) != 1)
 
 
 def _has_no_number_twice(node: Node) -> bool:
@@ -60,7 +76,11 @@ def _has_no_number_twice(node: Node) -> bool:
     return False
 
 
-@node_law(ix.IndexAdd, samples=[Sample(_added, ("m 2", "m", "i:m"))])
+def _added_in_column(x: Tensor, v: Tensor, i: Tensor) -> Tensor:
+    return apply(ix.IndexAdd(FLAT), x, v, expand_dims(arange(x.shape[0]), 1), expand_dims(i, 1))
+
+
+@node_law(ix.IndexAdd, samples=[Sample(_added, ("m 2", "m", "i:m")), Sample(_added_in_column, ("m 2", "m 1", "i:m"))])
 def scatter_to_rows(node: Node) -> Tensor | None:
     """x.at[arange(n), i].add(v) = x with x[arange(n), i] += v: no place is named twice"""
     if not isinstance(node.op, ix.IndexAdd) or node.op.distinct or len(node.inputs) < 3 or not _distinct_places(node):
@@ -115,16 +135,6 @@ def subtract_scatter(node: Node) -> Tensor | None:
     return apply(found.op, Tensor(y), negative(v), *at)
 
 
-@node_law(e.Negative, samples=[Sample(lambda v, i: -_scattered(v, i), ("m", "i:m"))], tier="stable")
-def neg_scatter(node: Node) -> Tensor | None:
-    """-zeros.at[i].add(v) = zeros.at[i].add(-v) (the sign of zero may differ)"""
-    (inner,) = node.inputs
-    if not isinstance(inner.op, ix.IndexAdd) or not _is_zeros(inner.inputs[0]):
-        return None
-    zeros, v, *at = map(Tensor, inner.inputs)
-    return apply(inner.op, zeros, negative(v), *at)
-
-
 @node_law(
     r.Sum,
     samples=[
@@ -138,22 +148,17 @@ def sum_of_scatter(node: Node) -> Tensor | None:
     found = _into_zeros(node.inputs[0])
     if found is None or not isinstance(node.op, r.Sum) or node.op.axis != (1,) or found.type.ndim != 2:
         return None
-    assert isinstance(found.op, ix.IndexAdd)
-    if found.op.index != FLAT:
+    op = found.op
+    assert isinstance(op, ix.IndexAdd)
+    if op.index != FLAT or not _is_count(_counted(found.inputs[2]), found.type.shape[0]):
         return None
-    rows = found.inputs[2]
-    size = found.type.shape[0]
-    all_rows = isinstance(rows.op, sh.Arange) and rows.op.start == 0 and dim_key(rows.op.count) == dim_key(size)
-    if not all_rows and not _counts(rows, size):
-        return None
-    made = broadcast_to(Tensor(found.inputs[1]), (size,))
-    return made.reshape((size, 1)) if node.op.keepdims else made
+    places = {item.position: found.inputs[item.position].type for item in FLAT}
+    each = ix.indexed_shape(found.type.shape, op.index, places)
+    return reshaped(broadcast_to(Tensor(found.inputs[1]), each), node.type.shape)
 
 
-def _counts(node: Node, size: object) -> bool:
-    """Whether a constant is 0, 1, … below `size`."""
-    return (
-        isinstance(node.op, Constant)
-        and np.array_equal(node.op.value, np.arange(len(node.op.value)))
-        and (len(node.op.value) == size)
-    )
+def _is_count(node: Node, size: DimLike) -> bool:
+    """Whether a node is 0, 1, … up to `size`."""
+    if isinstance(node.op, sh.Arange):
+        return dim_key(node.op.start) == 0 and node.op.step == 1 and dim_key(node.op.count) == dim_key(size)
+    return isinstance(node.op, Constant) and isinstance(size, int) and np.array_equal(node.op.value, np.arange(size))

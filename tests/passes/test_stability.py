@@ -1,0 +1,126 @@
+"""What a user writes without thinking of overflow is computed as if he had."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensorgraph as tg
+from tensorgraph.compiler.compile import compile_graph
+from tensorgraph.testing.equivalence import kernel_difference
+from tensorgraph.testing.tiers import differs_by_laws
+
+BIG = np.array([[1000.0, -1000.0, 0.0], [-1e-300, 30.0, -40.0]])
+
+
+def softmax(x: tg.Tensor) -> tg.Tensor:
+    return tg.exp(x) / tg.sum(tg.exp(x), axis=1, keepdims=True)
+
+
+def log_softmax_of(x: np.ndarray) -> np.ndarray:
+    x = x - x.max(axis=1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+
+
+def log_one_minus_exp_of(x: np.ndarray) -> np.ndarray:
+    z = -abs(x) - 1e-20
+    return np.where(z > -1, np.log(-np.expm1(z)), np.log1p(-np.exp(z)))
+
+
+FORMULAS = {
+    "softplus": (lambda x: tg.log(1 + tg.exp(x)), lambda x: np.logaddexp(x, 0)),
+    "sigmoid": (lambda x: 1 / (1 + tg.exp(-x)), lambda x: np.exp(-np.logaddexp(-x, 0))),
+    "sigmoid as a quotient": (lambda x: tg.exp(x) / (tg.exp(x) + 1), lambda x: np.exp(-np.logaddexp(-x, 0))),
+    "log of sigmoid": (lambda x: tg.log(1 / (1 + tg.exp(-x))), lambda x: -np.logaddexp(-x, 0)),
+    "log of 1 - sigmoid": (lambda x: tg.log(1 - tg.sigmoid(x)), lambda x: -np.logaddexp(x, 0)),
+    "expm1": (lambda x: tg.exp(x) - 1, np.expm1),
+    "log1p": (lambda x: tg.log(x * x + 1), lambda x: np.log1p(x * x)),
+    "log(1 - exp)": (lambda x: tg.log(1 - tg.exp(-abs(x) - 1e-20)), log_one_minus_exp_of),
+    "logsumexp": (
+        lambda x: tg.log(tg.sum(tg.exp(x), axis=1)), lambda x: np.logaddexp.reduce(x, axis=1)
+    ),
+    "log of softmax": (lambda x: tg.log(softmax(x)), log_softmax_of),
+    "log of softmax, picked": (lambda x: -tg.log(softmax(x)[:, 1]), lambda x: -log_softmax_of(x)[:, 1]),
+    "cross-entropy over softmax": (
+        lambda x: -tg.sum(tg.log(softmax(x)) * 0.5, axis=1), lambda x: -np.sum(log_softmax_of(x) * 0.5, axis=1)
+    ),
+    "cross-entropy over sigmoid": (
+        lambda x: -(0.25 * tg.log(tg.sigmoid(x)) + 0.75 * tg.log(1 - tg.sigmoid(x))),
+        lambda x: 0.25 * np.logaddexp(-x, 0) + 0.75 * np.logaddexp(x, 0),
+    ),
+    "hyperbolic tangent": (
+        lambda x: (tg.exp(x) - tg.exp(-x)) / (tg.exp(x) + tg.exp(-x)), np.tanh
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula(name: str) -> None:
+    naive, right = FORMULAS[name]
+    x = tg.placeholder(("n", 3), "float64", name="x")
+    kernel = tg.compile(x, naive(x))
+    with np.errstate(over="ignore"):
+        expected = right(BIG)
+    np.testing.assert_allclose(kernel(BIG), expected, rtol=1e-14, atol=1e-323)
+    assert kernel_difference(kernel, [BIG]) is None
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: x / x, lambda x: x - x, lambda x: 0 * x, lambda x: x * 0 + 1, lambda x: tg.exp(x) / tg.exp(x),
+     lambda x: tg.sum(x - x, keepdims=True) + x * 0, lambda x: tg.log(tg.exp(x)) - x],
+)  # fmt: skip
+def test_no_nan_is_hidden(f) -> None:
+    x = tg.placeholder((4,), "float64", name="x")
+    values = np.array([0.0, np.inf, -np.inf, np.nan])
+    plain = f(tg.asarray(values)).numpy()
+    assert np.isnan(plain).any()
+    for fast in (False, True):
+        found = tg.compile(x, f(x), fast_math=fast)(values)
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(plain))
+
+
+def test_fast_math_is_asked_for() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    y = tg.log(tg.exp(x)) * 3.0 * 0.5
+    assert tg.compile(x, y)([1000.0]) == np.inf
+    assert tg.compile(x, y, fast_math=True)([1000.0]) == 1500.0
+    f = tg.jit(lambda x: tg.log(tg.exp(x)), fast_math=True)
+    assert f(np.array([1000.0])).numpy() == 1000.0
+    assert tg.jit(lambda x: tg.log(tg.exp(x)))(np.array([1000.0])).numpy() == np.inf
+
+
+def test_the_stage_says_which_laws_were_used() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    stage = next(s for s in tg.compile(x, tg.log(1 + tg.exp(x))).stages if s.name == "simplify")
+    assert {law.name: n for law, n in stage.laws.items()} == {"log_one_plus": 1, "log1p_exp": 1}
+    head = str(stage).splitlines()[1:4]
+    assert head == ["# log(1 + x) = log1p(x) (stable), 1 times", "# log(1 + exp(x)) = softplus(x) (stable), 1 times",
+                    "def graph(x):"]  # fmt: skip
+
+
+def test_a_wrong_pass_is_no_matter_of_tiers() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    graph = tg.Graph([x.node], [tg.log(1 + tg.exp(x)).node])
+    kernel = compile_graph(graph, "kernel", 0)
+    laws = kernel.stages[3].laws
+    arrays = [np.array([0.5, 1.0, np.nan])]
+    assert differs_by_laws(graph, kernel.graph, laws, arrays) is None
+    for wrong in (tg.softplus(x) * (1 + 1e-12), tg.softplus(x) + 1e-13, tg.where(x > 0, tg.softplus(x), 0)):
+        why = differs_by_laws(graph, tg.Graph([x.node], [wrong.node]), laws, arrays)
+        assert why is not None
+        assert why.startswith("result 0 at (")
+
+
+def test_labels_out_of_range_are_refused_and_negative_ones_count_from_the_end() -> None:
+    x = tg.placeholder(("n", 3), "float32", name="x")
+    labels = tg.placeholder(("n",), "int64", name="labels")
+    loss = -tg.mean(tg.log_softmax(x)[tg.arange(x.shape[0]), labels])
+    (dx,) = tg.gradients(loss, [x])
+    kernel = tg.compile([x, labels], dx)
+    assert ", True)" in kernel.source
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(kernel(values, [-1, -3]), kernel(values, [2, 0]))
+    assert kernel_difference(kernel, [values, np.array([-1, 1])]) is None
+    with pytest.raises(IndexError):
+        kernel(values, [0, 3])
