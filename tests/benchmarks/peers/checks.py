@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from tests.benchmarks.peers.expressions import Chain
+from tests.benchmarks.peers.networks import Network, Pool
 from tests.benchmarks.peers.rows import Row
 from tests.benchmarks.peers.work import Outcome
 
@@ -12,9 +16,22 @@ __all__ = ["STEPS", "difference", "tolerance"]
 STEPS = 3  # steps before outcomes are compared
 
 
-def tolerance(row: Row) -> float:
-    """Of the norm of a difference, as a share of the norm of what it should be."""
-    return 1e-12 if row.workload.name.startswith("twelve") else 1e-3
+def tolerance(row: Row, name: str) -> float:
+    """Of the norm of a difference, as a share of the norm of what it should be.
+
+    Among millions of pooling windows some are tied but for a rounding error, and the gradient goes one way or the
+    other: there float32 differs from float64 by 1 to 2 % after three steps of Adam, for every peer alike. And how far
+    a parameter has moved is known no better than the parameter itself.
+    """
+    if isinstance(row.workload, Chain):
+        return 1e-12
+    windows = 0
+    if isinstance(row.workload, Network):
+        pairs = zip(row.workload.layers, row.workload.shapes[1:], strict=True)
+        windows = row.size * sum(math.prod(shape) for layer, shape in pairs if isinstance(layer, Pool))
+    if name[0] in "mp" and windows > 1_000_000:
+        return 0.03
+    return 1e-3 if name[0] == "p" else 1e-4
 
 
 def difference(row: Row, expected: Outcome, found: Outcome) -> str | None:
@@ -37,6 +54,6 @@ def difference(row: Row, expected: Outcome, found: Outcome) -> str | None:
         first = expected.get(f"f{name[1:]}", 0.0) if name[0] == "p" else 0.0
         scale = float(np.linalg.norm(np.asarray(a - first, np.float64)))
         error = float(np.linalg.norm(np.asarray(a, np.float64) - b)) / (scale or 1.0)
-        if not error <= tolerance(row):
-            return f"{name} is off by {error:.1e} of its norm, and {tolerance(row):.0e} is allowed"
+        if not error <= tolerance(row, name):
+            return f"{name} is off by {error:.1e} of its norm, and {tolerance(row, name):.0e} is allowed"
     return None

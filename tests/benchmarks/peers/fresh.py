@@ -10,7 +10,7 @@ from functools import partial
 from time import perf_counter
 
 from tests.benchmarks.peers.catalogue import OURS, Peer
-from tests.benchmarks.peers.measure import entries, rounds
+from tests.benchmarks.peers.measure import LEAST, entries, rounds
 from tests.benchmarks.peers.processes import ROOT, environment
 from tests.benchmarks.peers.results import Entry, Line
 from tests.benchmarks.peers.rows import ROWS, STARTUP, Row
@@ -68,7 +68,7 @@ def startup_line(peers: Sequence[Peer], smoke: bool) -> Line:
             left_out[peer.name] = str(reason)
             continue
         turns[peer.name] = partial(start, peer, smoke)
-    found = rounds(turns, 0.0 if smoke else BUDGET, least=1 if smoke else 3)
+    found = rounds(turns, 0.0 if smoke else BUDGET, least=1 if smoke else LEAST)
     return Line(START, "s", tuple(entries(found, 1.0)), left_out)
 
 

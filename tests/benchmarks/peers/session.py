@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.peers.catalogue import Peer, Variant, variants
 from tests.benchmarks.peers.fresh import START, memory_line, memory_name, memory_rows, startup_line
-from tests.benchmarks.peers.measure import entries, rounds
+from tests.benchmarks.peers.measure import LEAST, entries, rounds
 from tests.benchmarks.peers.processes import DiedError, Worker
 from tests.benchmarks.peers.quiet import LIMIT, Watch
 from tests.benchmarks.peers.results import Line
@@ -47,20 +47,23 @@ def lines(wanted: Iterable[str], peers: Sequence[Peer], settings: Settings, tell
     """Measure the lines of these names; one that others disturbed is measured once more."""
     asked = set(wanted)
     found: list[Line] = []
-    rows = [row for row in ROWS if row.name in asked]
-    for _, family in itertools.groupby(rows, key=lambda row: row.family):
+    families: dict[str, list[Row]] = {}
+    for row in ROWS:
+        if row.name in asked:
+            families.setdefault(row.family, []).append(row)
+    for family in families.values():
         with Family(variants(peers), settings) as running:
             for row in family:
                 tell(row.name)
-                found.append(_undisturbed(lambda row=row: running.line(row), settings))
+                found.append(_undisturbed(partial(running.line, row), settings))
     if START in asked:
         tell(START)
-        found.append(_undisturbed(lambda: startup_line(peers, settings.smoke), settings))
+        found.append(_undisturbed(partial(startup_line, peers, settings.smoke), settings))
     for row in memory_rows():
         if memory_name(row) in asked:
             tell(memory_name(row))
             found.append(memory_line(row, peers, settings.smoke))
-    return found
+    return sorted(found, key=lambda line: names().index(line.name))
 
 
 def _undisturbed(measure: Callable[[], Line], settings: Settings) -> Line:
@@ -112,11 +115,7 @@ class Family:
             if variant.label not in left_out and variant.process in self.workers
         }
         smoke = self.settings.smoke
-        found = (
-            rounds(turns, 0.0 if smoke else self.settings.seconds, least=1)
-            if smoke
-            else rounds(turns, self.settings.seconds)
-        )
+        found = rounds(turns, 0.0 if smoke else self.settings.seconds, least=1 if smoke else LEAST)
         for worker in self.workers.values():
             worker.ask(do="drop")
         return Line(row.name, "ms", tuple(entries(found)), left_out)
