@@ -22,11 +22,15 @@ def main() -> int:
     chosen = [m for m in sampled(every, count, options.seed) if m not in known or known[m].found is None]
     start = time.monotonic()
     limit = None if options.minutes is None else 60 * options.minutes
-    for outcome in tried(chosen, options.jobs, limit, _tell, tests=not options.properties):
+
+    def keep(outcome: Outcome) -> None:
+        _tell(outcome)
         known[outcome.mutant] = outcome
+        if options.results:  # after each, so that a run that is broken off loses none
+            _write(options.results, [known[m] for m in every if m in known])
+
+    tried(chosen, options.jobs, limit, keep, tests=not options.properties)
     outcomes = [known[m] for m in every if m in known]
-    if options.results:
-        options.results.write_text(json.dumps([_record(o) for o in outcomes], indent=1), encoding="utf-8")
     text, unexplained = markdown(outcomes, len(every))
     if options.table:
         options.table.write_text(text, encoding="utf-8")
@@ -56,9 +60,16 @@ def _tell(outcome: Outcome) -> None:
     print(f"{outcome.seconds:6.2f} s  {outcome.mutant.id}: {said}"[:200], flush=True)
 
 
+def _write(path: Path, outcomes: list[Outcome]) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps([_record(o) for o in outcomes], indent=1), encoding="utf-8")
+    new.replace(path)
+
+
 def _record(outcome: Outcome) -> dict[str, object]:
     return {
         "key": outcome.mutant.key, "found": outcome.found, "why": outcome.why, "seconds": outcome.seconds,
+        "unsound": outcome.unsound,
     }  # fmt: skip
 
 
@@ -68,7 +79,7 @@ def _known(path: Path | None, every: list[Mutant]) -> dict[Mutant, Outcome]:
     by_key = {m.key: m for m in every}
     records = json.loads(path.read_text(encoding="utf-8"))
     return {
-        by_key[r["key"]]: Outcome(by_key[r["key"]], r["found"], r["why"], r["seconds"])
+        by_key[r["key"]]: Outcome(by_key[r["key"]], r["found"], r["why"], r["seconds"], tuple(r.get("unsound", ())))
         for r in records
         if r["key"] in by_key
     }
