@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.mutants.reasons import reason
 from tests.mutants.table import markdown
 from tests.mutants.targets import Mutant, mutants
 from tests.mutants.trial import Outcome, sampled, tried
@@ -19,7 +20,7 @@ def main() -> int:
     every = mutants()
     known = _known(options.results, every)
     count = len(every) if options.all else options.sample
-    chosen = [m for m in sampled(every, count, options.seed) if m not in known or known[m].found is None]
+    chosen = [m for m in sampled(every, count, options.seed) if not _settled(m, known)]
     start = time.monotonic()
     limit = None if options.minutes is None else 60 * options.minutes
 
@@ -71,6 +72,11 @@ def _record(outcome: Outcome) -> dict[str, object]:
         "key": outcome.mutant.key, "found": outcome.found, "why": outcome.why, "seconds": outcome.seconds,
         "unsound": outcome.unsound,
     }  # fmt: skip
+
+
+def _settled(mutant: Mutant, known: dict[Mutant, Outcome]) -> bool:
+    """Whether there is nothing to try again: it was found, or it survived for a reason."""
+    return mutant in known and (known[mutant].found is not None or reason(mutant.key) is not None)
 
 
 def _known(path: Path | None, every: list[Mutant]) -> dict[Mutant, Outcome]:

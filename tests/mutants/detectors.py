@@ -21,6 +21,7 @@ from tensorgraph.ops.custom import Custom
 from tensorgraph.testing import SAMPLES, Sample, check_gradients
 from tests.autodiff.hard_points import HARD_POINTS
 from tests.compiler.programs import assert_same_bits, random_program
+from tests.ops.type_rules import check_type_rule
 
 __all__ = ["plan", "run"]
 
@@ -90,6 +91,11 @@ def defined(sample: Sample) -> None:
             np.testing.assert_allclose(fast, slow, rtol=1e-12, atol=1e-12)
 
 
+def accepted(sample: Sample) -> None:
+    """Operands that the type rule accepts give what it states."""
+    check_type_rule(sample)
+
+
 # ---- properties of other things
 
 
@@ -139,13 +145,13 @@ def tests(path: str) -> None:
 
 
 BY_SAMPLE: dict[str, Callable[[Sample], None]] = {
-    "gradient": gradient, "compiled": compiled, "typed": typed, "defined": defined,
+    "gradient": gradient, "compiled": compiled, "typed": typed, "defined": defined, "accepted": accepted,
 }  # fmt: skip
 BY_NUMBER: dict[str, Callable[[int], None]] = {"hard point": hard, "program": program, "gradients of program": steps}
 KINDS: dict[str, tuple[str, ...]] = {
     "rules": ("gradient",),
     "engine": ("gradient",),
-    "types": ("typed", "compiled", "gradient"),
+    "types": ("typed", "accepted", "compiled", "gradient"),
     "numerics": ("defined", "compiled", "gradient"),
     "compiler": ("compiled",),
 }

@@ -11,15 +11,44 @@ BLOCKS = "It changes how a batch is cut into blocks, and with it the memory and 
 LINES = "It changes where a long line of the emitted source is broken."
 INDICES = "The inputs from the third on are integers, of which the engine asks no derivative."
 SHAPED = "A cotangent is brought to the shape and dtype of its operand by the engine, so either gives the same zeros."
+LIKE = "Shape and dtype are those of the operand either way: the engine gives a cotangent the type of its result."
+SIZES = "Either has this size."
+EQUAL = "The two are compared, too: of equal numbers one is infinite if the other is."
+NOBODY = "It divides what nobody receives: no row is the extreme of an empty segment."
+DOUBLING = "One doubling more: there is no row so far away, and nothing is multiplied."
+OVERWRITTEN = "The next window overwrites what is written too far, and after the last there is nothing."
+ZERO = "It adds or subtracts zero to find the dtype; integers have no negative zero."
+SYMMETRIC = "Its two arguments count alike."
+EMPTY = "An empty range is left out or does nothing, whichever way it is empty."
+CUT = "What is too many is cut off by the next lines."
+PATHS = "It chooses between two ways to the same result, which are fast for other sizes."
+COUNTED = "Only the number of spatial axes is read of it."
+SAME = "The shapes have just been compared: they are equal."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
-    r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).*": BLOCKS,
-    r"numerics/conv\.py: conv(_input_grad|_weight_grad)?: 8 \* o \* positions -> .*": BLOCKS,
+    r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
+    r"numerics/conv\.py: conv(_\w+_grad)?: (8 \* o|c \* taps|groups \* depth) \* positions -> .*": BLOCKS,
     r"codegen/emit\.py: broken_comment: textwrap\.wrap\(text, 110\) -> .*": LINES,
     r"codegen/emit\.py: _unpacked: len\(line\) <= 120 -> .*": LINES,
     r"autodiff/rules\.py: RULES\[ix\.Index(Set|Add)\]: i < 2 -> \(i < 3\)": INDICES,
     r"autodiff/rules\.py: _zero: x -> \(g\)": SHAPED,
     r"autodiff/structural\.py: sign_adjoint: x -> \(g\):2": SHAPED,
+    r"autodiff/structural\.py: (sign_adjoint: x -> \(g\)|extreme_adjoint: g -> \(x\))": LIKE,
+    r"autodiff/library\.py: segment_extreme_adjoint: g -> \(x\)": LIKE,
+    r"autodiff/library\.py: (cumulative_prod_adjoint|segment_prod_adjoint): x -> \(g\):2": SIZES,
+    r"autodiff/structural\.py: (difference: a -> \(b\)|softmax_weights: x -> \(y\))": EQUAL,
+    r"autodiff/library\.py: segment_extreme_adjoint: where\(count == 0, 1, count\) -> .*": NOBODY,
+    r"autodiff/library\.py: _running: step < size -> \(step <= size\)": DOUBLING,
+    r"numerics/adaptive_pool\.py: adaptive_max_indices: i \+ 1 -> \(i \+ 2\)": OVERWRITTEN,
+    r"numerics/basic\.py: (sigmoid|softplus): x \+ np\.float16\(0\) -> .*": ZERO,
+    r"ops/linalg\.py: matmul_dtype: np\.result_type\(a, b\) -> .*": SYMMETRIC,
+    r"numerics/pool\.py: pool_taps: max\(min\(.* -> \(min\(.*": EMPTY,
+    r"numerics/pool\.py: pool_taps: (part\.start < part\.stop -> .*|target -> \(source\):2)": EMPTY,
+    r"numerics/segment\.py: segment_starts: ids\.size -> .*": CUT,
+    r"numerics/segment\.py: segment_reduce: values\[0\]\.size < 32 -> .*": PATHS,
+    r"numerics/conv\.py: conv(_input_grad)?: groups -> \(1\):3": PATHS,
+    r"ops/conv\.py: _Convolution\.check: self\.stride -> .*": COUNTED,
+    r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 
 
