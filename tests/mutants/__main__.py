@@ -20,7 +20,8 @@ def main() -> int:
     every = mutants()
     known = _known(options.results, every)
     count = len(every) if options.all else options.sample
-    chosen = [m for m in sampled(every, count, options.seed) if not _settled(m, known)]
+    wanted = [m for m in every if not options.source or m.target.path.startswith(tuple(options.source))]
+    chosen = [m for m in sampled(wanted, count, options.seed) if not _settled(m, known)]
     start = time.monotonic()
     limit = None if options.minutes is None else 60 * options.minutes
 
@@ -47,6 +48,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--all", action="store_true", help="try all of them")
     parser.add_argument("--sample", type=int, default=40, metavar="N", help="try so many (40)")
+    parser.add_argument("--source", action="append", default=[], metavar="START", help="only of these: autodiff/rules")
     parser.add_argument("--seed", type=int, default=0, help="decides which (0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument("--minutes", type=float, help="stop after so many")

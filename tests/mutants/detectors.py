@@ -28,6 +28,7 @@ __all__ = ["plan", "run"]
 MOST = 24  # samples that are tried for one mutant
 PROGRAMS = 10
 SEED = 0
+QUICK = ("tests/mutants/test_found.py", "tests/conv/test_window_types.py")  # less than a second
 
 
 # ---- properties of one sample
@@ -178,12 +179,14 @@ def _sample(label: str) -> Sample:
 def plan(kind: str, ops: Sequence[str], files: Sequence[str]) -> list[str]:
     """Detectors for a mutant that may change these classes of operations, cheap and near ones first."""
     samples = _samples(kind, ops)
-    chosen = [f"{detector}: {sample}" for detector in KINDS[kind] for sample in samples]
+    first, *others = [[f"{detector}: {sample}" for sample in samples] for detector in KINDS[kind]]
+    quick = [f"tests: {file}" for file in files if file in QUICK]
+    chosen = [*first, *quick, *(name for group in others for name in group)]
     if kind in {"rules", "engine"}:
         chosen += [f"hard point: {i}" for i in range(len(HARD_POINTS))]
     if kind == "compiler":
         chosen = [f"program: {i}" for i in range(PROGRAMS)] + [f"gradients of program: {i}" for i in range(4)] + chosen
-    return [*chosen, *(f"tests: {file}" for file in files)]
+    return [*chosen, *(f"tests: {file}" for file in files if file not in QUICK)]
 
 
 def _samples(kind: str, ops: Sequence[str]) -> list[Sample]:

@@ -24,6 +24,7 @@ CUT = "What is too many is cut off by the next lines."
 PATHS = "It chooses between two ways to the same result, which are fast for other sizes."
 COUNTED = "Only the number of spatial axes is read of it."
 SAME = "The shapes have just been compared: they are equal."
+FROM_END = "The index counts from the end of the window, then, and names the same element."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -40,6 +41,7 @@ REASONS: Mapping[str, str] = {
     r"autodiff/library\.py: segment_extreme_adjoint: where\(count == 0, 1, count\) -> .*": NOBODY,
     r"autodiff/library\.py: _running: step < size -> \(step <= size\)": DOUBLING,
     r"numerics/adaptive_pool\.py: adaptive_max_indices: i \+ 1 -> \(i \+ 2\)": OVERWRITTEN,
+    r"numerics/adaptive_pool\.py: adaptive_max_indices: stop -> \(start\)": FROM_END,
     r"numerics/basic\.py: (sigmoid|softplus): x \+ np\.float16\(0\) -> .*": ZERO,
     r"ops/linalg\.py: matmul_dtype: np\.result_type\(a, b\) -> .*": SYMMETRIC,
     r"numerics/pool\.py: pool_taps: max\(min\(.* -> \(min\(.*": EMPTY,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,16 @@ class Outcome:
 
 
 def sampled(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
-    """Some of them, in an order in which any first part is spread over all sources."""
-    picked = [*mutants]
-    random.Random(seed).shuffle(picked)
-    return picked[:count]
+    """Some of them, in an order in which any first part is spread over all sources: one of each, then another."""
+    chance = random.Random(seed)
+    by_source: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        by_source.setdefault(mutant.target.path, []).append(mutant)
+    rows = [*by_source.values()]
+    chance.shuffle(rows)
+    for row in rows:
+        chance.shuffle(row)
+    return [m for column in zip_longest(*rows) for m in column if m is not None][:count]
 
 
 def tried(
