@@ -28,7 +28,7 @@ __all__ = ["plan", "run"]
 MOST = 24  # samples that are tried for one mutant
 PROGRAMS = 10
 SEED = 0
-QUICK = ("tests/mutants/test_found.py", "tests/conv/test_window_types.py")  # less than a second
+QUICK = ("tests/mutants/test_found.py tests/ops/test_edges.py", "tests/conv/test_window_types.py")  # less than a second
 
 
 # ---- properties of one sample

@@ -25,6 +25,11 @@ PATHS = "It chooses between two ways to the same result, which are fast for othe
 COUNTED = "Only the number of spatial axes is read of it."
 SAME = "The shapes have just been compared: they are equal."
 FROM_END = "The index counts from the end of the window, then, and names the same element."
+UNREAD = "Only places that were written are read again."
+ENDS = "A slice ends where its array does."
+BORDER = "At the border both forms are right."
+INFINITE = "It is added to an infinite result, which it does not change."
+ELEMENTS = "Where there are results the input has elements, so the size is at least 1."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -42,6 +47,19 @@ REASONS: Mapping[str, str] = {
     r"autodiff/library\.py: _running: step < size -> \(step <= size\)": DOUBLING,
     r"numerics/adaptive_pool\.py: adaptive_max_indices: i \+ 1 -> \(i \+ 2\)": OVERWRITTEN,
     r"numerics/adaptive_pool\.py: adaptive_max_indices: stop -> \(start\)": FROM_END,
+    r"autodiff/structural\.py: written: full\(g\.shape, -1\) -> .*": UNREAD,
+    r"autodiff/library\.py: _recurrence: rest > 0 -> \(rest >= 0\)": EMPTY,
+    r"autodiff/library\.py: _together: rows -> \(numbers\)": SIZES,
+    r"autodiff/library\.py: segment_extreme_adjoint: x -> \(g\):2": SIZES,
+    r"numerics/adaptive_pool\.py: adaptive_max_pool_grad: x -> \(g\):2": SIZES,
+    r"numerics/adaptive_pool\.py: adaptive_max_pool_select: x -> \(t\):2": SAME,
+    r"numerics/conv\.py: conv: np\.result_type\(x, w\) -> .*": SYMMETRIC,
+    r"numerics/conv\.py: conv_input_grad: max\(size \+ a \+ b, 0\) -> .*": ELEMENTS,
+    r"numerics/pool\.py: pool_taps: max\(last \* s \+ shift, 0\) -> \(max\(last \* s \+ shift, 1\)\)": EMPTY,
+    r"numerics/pool\.py: pool_blocks: min\(start \+ step, shape\[0\]\) -> \(start \+ step\)": ENDS,
+    r"numerics/segment\.py: segment_reduce: step < counts\.max\(\) -> .*": DOUBLING,
+    r"numerics/basic\.py: sinc_derivative: np\.abs\(z\) < .* -> \(np\.abs\(z\) <= .*": BORDER,
+    r"numerics/basic\.py: logsumexp: np\.zeros_like\(top\) -> .*": INFINITE,
     r"numerics/basic\.py: (sigmoid|softplus): x \+ np\.float16\(0\) -> .*": ZERO,
     r"ops/linalg\.py: matmul_dtype: np\.result_type\(a, b\) -> .*": SYMMETRIC,
     r"numerics/pool\.py: pool_taps: max\(min\(.* -> \(min\(.*": EMPTY,

@@ -62,7 +62,7 @@ class Target:
         return self.path if self.path.count("/") == 1 else self.path.split("/", 1)[1]
 
 
-FOUND = "tests/mutants/test_found.py"
+FOUND = "tests/mutants/test_found.py tests/ops/test_edges.py"
 RULES = (
     FOUND,
     "tests/autodiff/test_hard_points.py",
