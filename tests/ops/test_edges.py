@@ -6,6 +6,7 @@ import re
 from itertools import product
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -17,7 +18,9 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops import conv, shape
+from tensorgraph.ops.elementwise import Clip
 from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.numerics.basic import logsumexp, sinc_derivative
 from tensorgraph.ops.numerics.pool import pool_output_size
 from tensorgraph.ops.numerics.segment import scatter_add_rows, segment_prod, segment_sum
 from tensorgraph.ops.windows import window_count
@@ -123,6 +126,26 @@ def test_rows_that_are_not_taken_do_not_count() -> None:
     np.testing.assert_array_equal(db.numpy(), [[1, 1], [2, 2]])
 
 
+# ---- numbers
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_derivatives_of_sinc_near_zero(order: int) -> None:
+    points = np.array([0.0, 1e-9, 1e-3, 0.2, 0.5, 0.8, 1.0, 1.6, 2.0])
+    with mpmath.workdps(40):
+        wanted = [float(mpmath.diff(lambda t: mpmath.sinc(mpmath.pi * t), z, order)) for z in points]
+    size = np.pi**order
+    np.testing.assert_allclose(sinc_derivative(points, order), wanted, rtol=1e-11, atol=1e-13 * size)
+
+
+def test_logsumexp_of_large_numbers() -> None:
+    x = np.array([[1000.0, 1000.0], [-1000.0, -1000.0], [np.inf, 1.0], [-np.inf, -np.inf], [np.nan, 1.0]])
+    with np.errstate(all="ignore"):
+        found = logsumexp(x, (1,), False)
+    np.testing.assert_allclose(found, [1000 + np.log(2), -1000 + np.log(2), np.inf, -np.inf, np.nan], rtol=1e-15)
+    assert logsumexp(x[:2], (0, 1), True).shape == (1, 1)
+
+
 # ---- movement and indexing
 
 X = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
@@ -150,6 +173,11 @@ def test_index_arrays_side_by_side_and_apart(name: str) -> None:
 
 
 REFUSED: dict[str, tuple[Op, tuple[tuple[str, tuple[int, ...]], ...], str]] = {
+    "bounds of complex numbers": (
+        Clip(),
+        (("float64", (3,)), ("float64", ()), ("complex128", ())),
+        "clip: float64[3] and float64[] and complex128[] are not ordered: clip takes no complex numbers",
+    ),
     "vector by matrix": (
         Matmul(),
         (("float64", (3,)), ("float64", (3, 2))),
