@@ -54,7 +54,6 @@ REASONS: Mapping[str, str] = {
     r"numerics/adaptive_pool\.py: adaptive_max_pool_grad: x -> \(g\):2": SIZES,
     r"numerics/adaptive_pool\.py: adaptive_max_pool_select: x -> \(t\):2": SAME,
     r"numerics/conv\.py: conv\w*: np\.result_type\(\w, \w\) -> \(np\.result_type\(.*": SYMMETRIC,
-    r"numerics/conv\.py: conv\w*: conv_work_dtype\(\w\.dtype, \w\.dtype\) -> \(conv_work_dtype\(.*": SYMMETRIC,
     r"ops/conv\.py: \w+\.infer: self\.check\(\w, \w\) -> .*": SYMMETRIC,
     r"numerics/pool\.py: max_pool_select: x -> \(t\)": SAME,
     r"numerics/segment\.py: segment_starts: ids\[1:\] < ids\[:-1\] -> \(ids\[1:\] <= ids\[:-1\]\)": PATHS,

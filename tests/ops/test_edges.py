@@ -99,6 +99,14 @@ def test_logaddexp_of_infinity(a: float, b: float, wanted: tuple[int, int]) -> N
     assert tuple(map(float, tg.grad(tg.logaddexp, (0, 1))(tg.asarray(a), tg.asarray(b)))) == wanted
 
 
+@pytest.mark.parametrize(("a", "b", "wanted"), [
+    (1 + 1j, 0j, np.conj(np.log(1 + 1j))), (0j, 2 + 0j, 0), (2j, 1 + 0j, np.conj(2j * np.log(2j))),
+])  # fmt: skip
+def test_complex_exponents(a: complex, b: complex, wanted: complex) -> None:
+    found = tg.grad(lambda b: tg.real(tg.pow(a, b)))(tg.asarray(np.asarray(b)))
+    assert complex(found) == pytest.approx(wanted, rel=1e-12)
+
+
 def test_results_of_two_kinds() -> None:
     """A derivative passes an operation that gives positions beside its values."""
     f = tg.custom_op(
