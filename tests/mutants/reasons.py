@@ -30,6 +30,7 @@ ENDS = "A slice ends where its array does."
 BORDER = "At the border both forms are right."
 INFINITE = "It is added to an infinite result, which it does not change."
 ELEMENTS = "Where there are results the input has elements, so the size is at least 1."
+MASKED = "What stands in the place of rows that are not taken is multiplied by 0."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -55,7 +56,9 @@ REASONS: Mapping[str, str] = {
     r"numerics/adaptive_pool\.py: adaptive_max_pool_select: x -> \(t\):2": SAME,
     r"numerics/conv\.py: conv\w*: np\.result_type\(\w, \w\) -> \(np\.result_type\(.*": SYMMETRIC,
     r"ops/conv\.py: \w+\.infer: self\.check\(\w, \w\) -> .*": SYMMETRIC,
-    r"numerics/pool\.py: max_pool_select: x -> \(t\)": SAME,
+    r"numerics/pool\.py: max_pool_select: x -> \(t\)(:2)?": SAME,
+    r"numerics/basic\.py: sinc_derivative: 0\.25 \* order -> .*": BORDER,
+    r"autodiff/engine\.py: _by_rule: where\(any_\(mask, k, keepdims=True\), x, 0\) -> .*, x, 1\)\)": MASKED,
     r"numerics/segment\.py: segment_starts: ids\[1:\] < ids\[:-1\] -> \(ids\[1:\] <= ids\[:-1\]\)": PATHS,
     r"numerics/conv\.py: conv_input_grad: max\(size \+ a \+ b, 0\) -> .*": ELEMENTS,
     r"numerics/pool\.py: pool_taps: max\(last \* s \+ shift, 0\) -> \(max\(last \* s \+ shift, 1\)\)": EMPTY,
@@ -68,7 +71,8 @@ REASONS: Mapping[str, str] = {
     r"numerics/pool\.py: pool_taps: max\(min\(.* -> \(min\(.*": EMPTY,
     r"numerics/pool\.py: pool_taps: (part\.start < part\.stop -> .*|target -> \(source\):2)": EMPTY,
     r"numerics/segment\.py: segment_starts: ids\.size -> .*": CUT,
-    r"numerics/segment\.py: segment_reduce: values\[0\]\.size < 32 -> .*": PATHS,
+    r"numerics/segment\.py: segment_reduce: (values\[0\]\.size < 32|16 \* starts\.size)( or .*)? -> .*": PATHS,
+    r"numerics/segment\.py: segment_reduce: order\.size -> \(order\.size \+ 1\)": PATHS,
     r"numerics/conv\.py: conv(_input_grad)?: groups -> \(1\):3": PATHS,
     r"ops/conv\.py: _Convolution\.check: self\.stride -> .*": COUNTED,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
