@@ -31,6 +31,10 @@ BORDER = "At the border both forms are right."
 INFINITE = "It is added to an infinite result, which it does not change."
 ELEMENTS = "Where there are results the input has elements, so the size is at least 1."
 MASKED = "What stands in the place of rows that are not taken is multiplied by 0."
+WALK = "It spares a walk below the arguments, to nodes through which no derivative flows."
+UNUSED = "What stands there is not taken: it only has to be in the domain."
+NORM = "The divisor is the length of a vector of which this is a part: if it is 0, so is the part."
+SUMMED = "The terms of a series are added in another order: its last bits may differ."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -57,6 +61,13 @@ REASONS: Mapping[str, str] = {
     r"numerics/conv\.py: conv\w*: np\.result_type\(\w, \w\) -> \(np\.result_type\(.*": SYMMETRIC,
     r"ops/conv\.py: \w+\.infer: self\.check\(\w, \w\) -> .*": SYMMETRIC,
     r"numerics/pool\.py: max_pool_select: x -> \(t\)(:2)?": SAME,
+    r"autodiff/structural\.py: ratio: b -> \(a\)": NORM,
+    r"autodiff/engine\.py: pull_back: frozenset\(wrt\) -> .*": WALK,
+    r"autodiff/structural\.py: softmax_weights: where\(count == 0, 1, count\) -> .*": UNUSED,
+    r"numerics/basic\.py: sinc_derivative: np\.where\(near, (1\.0, z|z, 0\.0)\) -> .*": UNUSED,
+    r"numerics/basic\.py: sinc_derivative: reversed\(.*": SUMMED,
+    r"autodiff/library\.py: _spread: x -> \(g\)": SIZES,
+    r"autodiff/library\.py: _spread: g -> \(x\)": LIKE,
     r"numerics/basic\.py: sinc_derivative: 0\.25 \* order -> .*": BORDER,
     r"autodiff/engine\.py: _by_rule: where\(any_\(mask, k, keepdims=True\), x, 0\) -> .*, x, 1\)\)": MASKED,
     r"numerics/segment\.py: segment_starts: ids\[1:\] < ids\[:-1\] -> \(ids\[1:\] <= ids\[:-1\]\)": PATHS,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import tensorgraph as tg
-from tensorgraph.autodiff.engine import pull_back
 from tensorgraph.errors import DTypeError
 from tensorgraph.interpret import evaluate
 from tensorgraph.ir.node import Result
@@ -235,13 +234,3 @@ def test_what_does_not_depend_has_the_derivative_zero() -> None:
     found = tg.gradients(tg.sum(x), [y], disconnected="zero")
     np.testing.assert_array_equal(found[0].numpy(), np.zeros((2, 2), np.float32))
     assert float(tg.grad(lambda x, y: tg.sum(x), 1)(x, 2.0)) == 0
-
-
-def test_independent_variables_are_not_walked_through() -> None:
-    """Even if one is computed from another."""
-    x = tg.asarray(np.array(0.5))
-    y = tg.sin(x)
-    seeds = [((x * y).node, tg.asarray(1.0))]
-    apart, through = (pull_back(seeds, [x.node, y.node], independent=i) for i in (True, False))
-    assert [float(tg.Tensor(g.node)) for g in apart] == pytest.approx([np.sin(0.5), 0.5])
-    assert [float(tg.Tensor(g.node)) for g in through] == pytest.approx([np.sin(0.5) + 0.5 * np.cos(0.5), 0.5])

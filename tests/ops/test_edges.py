@@ -80,6 +80,9 @@ def test_segments_without_rows(width: int) -> None:
 def test_rows_counted_from_the_end() -> None:
     found = scatter_add_rows((3, 2), np.array([-1, 0, -3]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
     np.testing.assert_array_equal(found, [[8, 10], [0, 0], [1, 2]])
+    for outside in ([-4, 0], [3, 0], [0, -4], [-1, 3]):
+        with pytest.raises(IndexError, match=r"^scatter_add_rows: index -?\d \.\. -?\d is out of bounds for 3 rows$"):
+            scatter_add_rows((3, 2), np.array(outside), np.ones((2, 2)))
 
 
 # ---- derivatives
@@ -105,6 +108,13 @@ def test_logaddexp_of_infinity(a: float, b: float, wanted: tuple[int, int]) -> N
 def test_complex_exponents(a: complex, b: complex, wanted: complex) -> None:
     found = tg.grad(lambda b: tg.real(tg.pow(a, b)))(tg.asarray(np.asarray(b)))
     assert complex(found) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-200, 1e200])
+def test_angles_of_small_and_large_vectors(size: float) -> None:
+    """Whose squares are no numbers of double precision."""
+    found = tg.grad(tg.atan2, (0, 1))(tg.asarray(3 * size), tg.asarray(4 * size))
+    np.testing.assert_allclose([float(g) * size for g in found], [0.16, -0.12], rtol=1e-14)
 
 
 def test_results_of_two_kinds() -> None:
@@ -139,7 +149,7 @@ def test_rows_that_are_not_taken_do_not_count() -> None:
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_derivatives_of_sinc_near_zero(order: int) -> None:
-    points = np.array([0.0, 1e-9, 1e-3, 0.2, 0.5, 0.8, 1.0, 1.6, 2.0])
+    points = np.array([0.0, 1e-9, -1e-3, 0.2, -0.5, 0.8, 1.0, -1.6, 2.0, 7.5, -7.5])
     with mpmath.workdps(40):
         wanted = [float(mpmath.diff(lambda t: mpmath.sinc(mpmath.pi * t), z, order)) for z in points]
     size = np.pi**order
