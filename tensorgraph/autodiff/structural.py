@@ -72,6 +72,11 @@ def ratio(a: Tensor, b: Tensor) -> Tensor:
     return where(zero, 0, a / where(zero, 1, b))
 
 
+def over_square(a: Tensor, b: Tensor) -> Tensor:
+    """``a / b**2``, where the square may overflow or underflow; 0 where b is 0."""
+    return ratio(ratio(a, b), b)
+
+
 def difference(a: Tensor, b: Tensor) -> Tensor:
     """``a - b``, and 0 for equal infinities."""
     tie = isinf(a) & (a == b)

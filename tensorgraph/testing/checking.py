@@ -19,6 +19,8 @@ from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import flatten_tree, unflatten_tree
 from tensorgraph.ir.types import TensorType
 from tensorgraph.nn.module import Module
+from tensorgraph.testing.definition import at_definition
+from tensorgraph.testing.determinism import called
 from tensorgraph.testing.gradients import check_gradients
 from tensorgraph.testing.properties import argument_strategies, smooth
 
@@ -102,7 +104,7 @@ def check_target(
     if not callable(target):
         message = f"check: {name} is a {type(target).__name__}: name a function, a Module, or a test of gradient_test"
         raise located(InputError(message))
-    function, arguments = _arguments(target, name, types)
+    function, arguments = at_definition(target, lambda: _arguments(target, name, types))
     points: list[dict[str, Any]] = []
 
     @seed(number)
@@ -113,7 +115,7 @@ def check_target(
     @given(values=arguments)
     def run(values: dict[str, Any]) -> None:
         points.append(values)
-        check_gradients(function, *values.values(), order=order)
+        at_definition(target, lambda: check_gradients(function, *values.values(), order=order))
 
     run()
     shown = tuple(f"{k} {TensorType.of(np.asarray(v))}" for k, v in points[-1].items())
@@ -180,7 +182,7 @@ def _fitting(
     """The first shape that the function takes."""
     for shape in (*more, *GUESSES):
         try:
-            call(shape)
+            called(call, (shape,), name, "tensors")
         except (ShapeError, DTypeError):
             continue
         return shape

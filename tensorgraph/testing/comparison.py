@@ -12,7 +12,7 @@ from tensorgraph.errors import GradientError, TensorGraphError
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import Array
 from tensorgraph.testing.gradient_report import CheckedGradient
-from tensorgraph.testing.numeric import Line, Slope, central_difference, slope_of
+from tensorgraph.testing.numeric import TINY, Line, Slope, central_difference, complex_step, diverges, slope_of
 from tensorgraph.testing.subject import (
     SMALL,
     Arrays,
@@ -106,9 +106,8 @@ class Comparison:
     def order(self, subject: Subject, over: tuple[str, ...], last: int) -> None:
         """Check first derivatives of a function, then its derivatives as functions; `over` says which it is."""
         if not subject.values:
-            raise located(
-                GradientError("check_gradients: no result is floating-point: there is nothing to differentiate")
-            )
+            nothing = "no result is floating-point, so there is nothing to differentiate"
+            raise located(GradientError(f"check_gradients: {nothing}: return what is to be differentiated"))
         cotangents = [self._random(y.shape, y.dtype) for y in subject.values]
         directions = [self._random(p.shape, p.dtype) * np.maximum(np.abs(p), SMALL) for p in subject.points]
         pull = subject.pull(cotangents)
@@ -231,12 +230,17 @@ class Comparison:
         largest, rounding, _ = sizes
         slope = _measured(case)
         allowed = self.atol + self.rtol * largest + rounding + 8 * float(slope.error)
+        unsettled = unsettled or slope is not case.slope
         unsettled = unsettled and not float(slope.error) <= UNSETTLED * max(sizes) + NOTHING
         if not unsettled and _distance(case.found, slope) <= allowed + _shaken(case, subject, max(sizes)):
             return
         name = case.where.split(", index")[0]
         if slope.kink and _around(case, subject, allowed):
             self._note_kink(name, over, case, subject, "between the derivatives around it")
+            return
+        if not np.isfinite(case.found) and diverges(case.line(None)):  # it is right to be infinite
+            if self.judge is not None:
+                raise Unsettled(case.where)
             return
         culprit = self.judge() if self.judge is not None else None
         if culprit is None and unsettled and (self.judge is None or np.isfinite(case.found)):
@@ -346,7 +350,10 @@ def _measured(case: Case) -> Slope:
     """
     line = case.line(None)
     if line.wide is not None:
-        return case.slope
+        other = float(complex_step(line.wide, step=TINY * 2**40).value) / case.scale
+        if np.isclose(other, float(case.slope.value), rtol=1e-9, atol=0.0):
+            return case.slope
+        return _divided(slope_of(Line(line._run, line.noise, None, line.step)), case.scale)  # no analytic function
     nearby = [float(line.values(k * 1.37 * 2.0**-46)) for k in range(-4, 5)]
     noise = np.maximum(line.noise, np.max(np.abs(np.diff(nearby, 2)), initial=0.0) if not case.slope.kink else 0.0)
     with np.errstate(all="ignore"):

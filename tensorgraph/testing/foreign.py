@@ -16,6 +16,7 @@ from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.testing.determinism import called, check_finite, check_repeats, check_unchanged
 from tensorgraph.testing.numeric import EPS, STEP, Line, central_difference, complex_step
+from tensorgraph.testing.programs import jax_in_double
 from tensorgraph.testing.subject import SMALL, Arrays, Subject
 
 __all__ = ["LIBRARIES", "Foreign", "library_of"]
@@ -39,7 +40,7 @@ def library_of(args: Tree) -> str:
 class _Library:
     """How a library's functions are called and differentiated; of NumPy, only called."""
 
-    takes = "NumPy arrays"
+    title, takes = "NumPy", "NumPy arrays"
 
     def array(self, x: Array) -> Any:
         """The library's array, a copy."""
@@ -63,7 +64,7 @@ class _Library:
 
 
 class _Torch(_Library):
-    takes = "PyTorch tensors of double precision"
+    title, takes = "PyTorch", "PyTorch tensors of double precision"
 
     def __init__(self) -> None:
         self.torch = importlib.import_module("torch")
@@ -99,7 +100,7 @@ class _Torch(_Library):
 
 
 class _Jax(_Library):
-    takes = "JAX arrays of double precision"
+    title, takes = "JAX", "JAX arrays of double precision"
 
     def __init__(self) -> None:
         self.jax = importlib.import_module("jax")
@@ -108,8 +109,7 @@ class _Jax(_Library):
         return self.jax.numpy.asarray(x)
 
     def around(self) -> Any:
-        enable = getattr(self.jax, "enable_x64", None) or importlib.import_module("jax.experimental").enable_x64
-        return enable(True)
+        return jax_in_double()
 
     def reverse(self, f: Native, points: Sequence[Any], cotangents: Sequence[Any]) -> Sequence[Any]:
         conj = self.jax.numpy.conj  # JAX pulls the conjugates of what PyTorch and this library do
@@ -363,10 +363,19 @@ class _Native(_Black):
         def gradients(points: Arrays) -> list[Array]:
             with self.library.around():
                 seeds = self._seeds(cotangents, self.values)
-                found = self.library.reverse(self.native, self.foreign.arrays(points), seeds)
+                found = self._differentiated(self.foreign.arrays(points), seeds)
                 return [np.asarray(self.library.numpy(g), p.dtype) for g, p in zip(found, self.points, strict=True)]
 
         return gradients
+
+    def _differentiated(self, points: Sequence[Any], seeds: Sequence[Any]) -> Sequence[Any]:
+        try:
+            return self.library.reverse(self.native, points, seeds)
+        except Exception as error:
+            first = str(error).partition("\n")[0].rstrip(".")
+            raised = f"{self.library.title} cannot differentiate the function, {type(error).__name__}: {first}"
+            advice = "compute with its own arrays and functions from the arguments to the result"
+            raise located(GradientError(f"check_gradients: {raised}: {advice}")) from error
 
     def push(self, directions: Arrays) -> Callable[[Arrays], list[Array]] | None:
         """By the library's forward mode, where the function has one."""

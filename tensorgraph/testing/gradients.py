@@ -110,9 +110,8 @@ def check_gradients(
         raise located(GradientError(f"check_gradients: gradient= and vjp= are for NumPy functions, not for {chosen!r}"))
     problem = _Tensors(f, args) if chosen == "tensorgraph" else Foreign(chosen, f, args, gradient, vjp)
     if not problem.points:
-        raise located(
-            GradientError("check_gradients: no argument is floating-point: there is nothing to differentiate")
-        )
+        nothing = "no argument is floating-point, so there is nothing to differentiate"
+        raise located(GradientError(f"check_gradients: {nothing}: give arguments such as 1.0 or np.ones(3)"))
     names = [name for i, name in enumerate(_paths(args)) if i in problem.chosen]
     run = partial(_attempt, problem, names, order, tuple(modes), rtol or 0.0, atol or 0.0, seed)
     points, notes = problem.points, []

@@ -17,7 +17,8 @@ from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.meta import StopGradient
 from tensorgraph.testing.kinks import branches
 
-__all__ = ["Estimate", "Line", "Program", "Slope", "central_difference", "complex_step", "one_sided", "slope_of"]
+__all__ = ["Estimate", "Line", "Program", "Slope", "central_difference", "complex_step", "diverges", "one_sided",
+           "slope_of"]  # fmt: skip
 
 EPS = float(np.finfo(np.float64).eps)
 LEVELS = 5
@@ -196,7 +197,7 @@ class Line:
         return self._at(0.0)[1] is None
 
 
-def complex_step(values: Callable[[complex], Array], weights: Array | None = None) -> Estimate:
+def complex_step(values: Callable[[complex], Array], weights: Array | None = None, step: float = TINY) -> Estimate:
     """The derivative of a real analytic function, exact to rounding.
 
     Parameters
@@ -205,6 +206,8 @@ def complex_step(values: Callable[[complex], Array], weights: Array | None = Non
         The function along a direction: ``values(t)`` for complex t.
     weights
         Sum over all elements times these; unless given, the derivative of each element.
+    step
+        At a branch point or near a singular one the result follows the step; elsewhere it does not.
 
     Notes
     -----
@@ -215,7 +218,7 @@ def complex_step(values: Callable[[complex], Array], weights: Array | None = Non
     >>> float(complex_step(lambda t: np.sin(np.asarray(t))).value)
     1.0
     """
-    value = np.asarray(values(1j * TINY)).imag / TINY
+    value = np.asarray(values(1j * step)).imag / step
     if weights is None:
         return Estimate(value, EPS * np.abs(value) + TINY)
     return Estimate(np.asarray(np.sum(weights * value)), np.asarray(EPS * np.sum(np.abs(weights * value)) + TINY))
@@ -334,20 +337,52 @@ def slope_of(line: Line) -> Slope:
     if line.wide is not None:
         exact = complex_step(line.wide)
         return _plain(exact, "complex step")
+    tried: list[Estimate] = []
     best = Estimate(np.full(line.noise.shape, np.nan), np.full(line.noise.shape, np.inf))
-    found = False
     size = float(np.max(np.abs(line.values(0.0)), initial=0.0))
     for shrink in SHRINKS:
         step = line.step / 2**shrink
-        if not (line.same(step) and line.same(-step)):
+        if not all(line.same(sign * step / 2**level) for level in range(LEVELS) for sign in (1, -1)):
             continue
-        best, found = _better(central_difference(line.values, step, line.noise), best), True
+        tried.append(central_difference(line.values, step, line.noise))
+        best = _better(tried[-1], best)
         scale = np.maximum(np.max(np.abs(best.value), initial=0.0), size)
         if np.all(best.error <= SETTLED * scale):
             break
+    best = _doubted(best, tried)
     if line.blind:
         return _blind(line, best)
-    return _plain(best, "central difference") if found else _aside(line)
+    return _plain(best, "central difference") if tried else _aside(line)
+
+
+def _doubted(best: Estimate, tried: Sequence[Estimate]) -> Estimate:
+    """The best estimate; bounds that exclude each other bound nothing, as where all steps skip whole periods."""
+    error = best.error
+    with np.errstate(all="ignore"):
+        for other in tried:
+            error = np.fmax(error, np.abs(best.value - other.value) - 8 * (best.error + other.error))
+    return Estimate(best.value, np.asarray(error))
+
+
+def diverges(line: Line) -> Any:
+    """Whether difference quotients grow without end as the step shrinks, on either side, elementwise.
+
+    Examples
+    --------
+    >>> bool(diverges(Line(lambda t: (np.asarray(np.sqrt(abs(t))), None), np.asarray(1e-16))))
+    True
+    >>> bool(diverges(Line(lambda t: (np.asarray(abs(t) ** 1.5), None), np.asarray(1e-16))))
+    False
+    """
+    base, found = line.values(0.0), np.zeros(line.noise.shape, bool)
+    with np.errstate(all="ignore"):
+        for sign in (-1, 1):
+            steps = [sign * line.step / 2**shrink for shrink in SHRINKS]
+            changes = [np.abs(line.values(h) - base) for h in steps]
+            clear = np.all([change > 1e3 * line.noise for change in changes], axis=0)
+            growth = np.diff([change / abs(h) for change, h in zip(changes, steps, strict=True)], axis=0)
+            found |= clear & np.all(growth > 0, axis=0) & np.all(growth[1:] >= growth[:-1] / 2, axis=0)
+    return found
 
 
 def _plain(found: Estimate, method: str) -> Slope:
@@ -377,7 +412,10 @@ def _side(line: Line, sign: int) -> Estimate:
         step = sign * line.step / 2**shrink
         if line.same(step, step / 2**10):
             return one_sided(line.values, step, line.noise)
-    return one_sided(line.values, sign * line.step / 2 ** SHRINKS[-1], line.noise)
+    step = sign * line.step / 2 ** SHRINKS[-1]
+    if line.same(step, 63 / 64 * step):  # around a singular point: "near it" is another thing at each distance
+        return one_sided(line.values, step, line.noise)
+    return Estimate(np.full(line.noise.shape, np.nan), np.full(line.noise.shape, np.inf))  # kinks lie too close
 
 
 def _blind(line: Line, best: Estimate) -> Slope:
@@ -385,7 +423,10 @@ def _blind(line: Line, best: Estimate) -> Slope:
     sides = _both_sides(line)
     clear = 4 * sides.error + 1e-5 * np.maximum(np.abs(sides.low), np.abs(sides.high)) + TINY
     kink = sides.high - sides.low > clear
-    if not np.any(kink) or np.any(sides.error > SETTLED * np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0)):
+    if np.any(sides.error > SETTLED * np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0)):
+        error = np.where(diverges(line), np.inf, best.error)
+        return _plain(Estimate(best.value, error), "central difference")
+    if not np.any(kink):
         return _plain(best, "central difference")
     low, high = np.where(kink, sides.low, best.value), np.where(kink, sides.high, best.value)
     near = best.error <= SETTLED * np.maximum(np.abs(best.value), 1.0)

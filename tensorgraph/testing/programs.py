@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import flatten_tree
 from tensorgraph.ir.types import Array
 
-__all__ = ["Program", "as_program", "run_kernel", "traced"]
+__all__ = ["Program", "as_program", "jax_in_double", "run_kernel", "traced"]
 
 PEERS = ("torch", "jax")
 
@@ -120,13 +121,33 @@ def _peer(function: Any) -> str | None:
 
 
 def _owners(function: Any) -> list[Any]:
-    code = getattr(function, "__code__", None)
-    found = [function, *type(function).__mro__]
-    if code is not None:
-        scope = getattr(function, "__globals__", {})
-        found += [scope[name] for name in code.co_names if name in scope]
-        found += [cell.cell_contents for cell in getattr(function, "__closure__", None) or () if _filled(cell)]
+    """A function, its type, what it wraps, and what its code names; the same of the functions among these."""
+    found: list[Any] = []
+    waiting = [function]
+    while waiting:
+        one = waiting.pop()
+        if any(one is known for known in found):
+            continue
+        found += [one, *type(one).__mro__]
+        named = [getattr(one, "__wrapped__", None), getattr(one, "func", None), *_names(one)]
+        waiting += [x for x in named if callable(x) and _root(x) not in {"", "builtins", "numpy", "tensorgraph"}]
+        found += [x for x in named if isinstance(x, ModuleType)]
     return found
+
+
+def _names(function: Any) -> list[Any]:
+    """What a Python function reads from around it."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    scope = getattr(function, "__globals__", {})
+    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or () if _filled(cell)]
+    return [*(scope[name] for name in _code_names(code) if name in scope), *cells]
+
+
+def _code_names(code: CodeType) -> list[str]:
+    inner = [name for part in code.co_consts if isinstance(part, CodeType) for name in _code_names(part)]
+    return [*code.co_names, *inner]
 
 
 def _filled(cell: Any) -> bool:
@@ -138,7 +159,8 @@ def _filled(cell: Any) -> bool:
 
 def _root(owner: Any) -> str:
     name = getattr(owner, "__module__", None) or getattr(owner, "__name__", "")
-    return name.partition(".")[0] if isinstance(name, str) else ""
+    root = name.partition(".")[0] if isinstance(name, str) else ""
+    return "jax" if root == "jaxlib" else root
 
 
 def _peer_run(function: Callable[..., Any], peer: str, arrays: Sequence[Array]) -> list[Array]:
@@ -148,4 +170,12 @@ def _peer_run(function: Callable[..., Any], peer: str, arrays: Sequence[Array]) 
         results = flatten_tree(function(*given))[0]
         return [y.detach().resolve_conj().numpy() if hasattr(y, "detach") else np.asarray(y) for y in results]
     numpy = import_module("jax.numpy")
-    return [np.asarray(y) for y in flatten_tree(function(*[numpy.asarray(a) for a in arrays]))[0]]
+    with jax_in_double():
+        return [np.asarray(y) for y in flatten_tree(function(*[numpy.asarray(a) for a in arrays]))[0]]
+
+
+def jax_in_double() -> Any:
+    """A context in which JAX keeps double precision; older versions have it in ``jax.experimental``."""
+    jax = import_module("jax")
+    home = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")
+    return home.enable_x64(True)

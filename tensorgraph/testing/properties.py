@@ -17,6 +17,7 @@ from tensorgraph.array.tensor import Tensor
 from tensorgraph.errors import InputError, TensorGraphError
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import Array, TensorType
+from tensorgraph.testing.definition import at_definition
 from tensorgraph.testing.gradients import check_gradients
 from tensorgraph.testing.strategies.arrays import tensors
 from tensorgraph.testing.strategies.shapes import shapes
@@ -80,8 +81,8 @@ def gradient_test(
     arguments = argument_strategies(function, strategies)
 
     def check(values: dict[str, Any]) -> None:
-        given_ = list(values.values())
-        check_gradients(function, *given_, order=order, modes=modes, **dict(options or {}))
+        given_, rest = list(values.values()), dict(options or {})
+        at_definition(function, lambda: check_gradients(function, *given_, order=order, modes=modes, **rest))
 
     @wraps(function)
     def test() -> None:

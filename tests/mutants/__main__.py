@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.mutants.reasons import reason
 from tests.mutants.table import markdown
 from tests.mutants.targets import Mutant, mutants
 from tests.mutants.trial import Outcome, sampled, tried
@@ -19,14 +20,19 @@ def main() -> int:
     every = mutants()
     known = _known(options.results, every)
     count = len(every) if options.all else options.sample
-    chosen = [m for m in sampled(every, count, options.seed) if m not in known or known[m].found is None]
+    wanted = [m for m in every if not options.source or m.target.path.startswith(tuple(options.source))]
+    chosen = [m for m in sampled(wanted, count, options.seed) if not _settled(m, known)]
     start = time.monotonic()
     limit = None if options.minutes is None else 60 * options.minutes
-    for outcome in tried(chosen, options.jobs, limit, _tell, tests=not options.properties):
+
+    def keep(outcome: Outcome) -> None:
+        _tell(outcome)
         known[outcome.mutant] = outcome
+        if options.results:  # after each, so that a run that is broken off loses none
+            _write(options.results, [known[m] for m in every if m in known])
+
+    tried(chosen, options.jobs, limit, keep, tests=not options.properties)
     outcomes = [known[m] for m in every if m in known]
-    if options.results:
-        options.results.write_text(json.dumps([_record(o) for o in outcomes], indent=1), encoding="utf-8")
     text, unexplained = markdown(outcomes, len(every))
     if options.table:
         options.table.write_text(text, encoding="utf-8")
@@ -42,6 +48,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--all", action="store_true", help="try all of them")
     parser.add_argument("--sample", type=int, default=40, metavar="N", help="try so many (40)")
+    parser.add_argument("--source", action="append", default=[], metavar="START", help="only of these: autodiff/rules")
     parser.add_argument("--seed", type=int, default=0, help="decides which (0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument("--minutes", type=float, help="stop after so many")
@@ -56,10 +63,22 @@ def _tell(outcome: Outcome) -> None:
     print(f"{outcome.seconds:6.2f} s  {outcome.mutant.id}: {said}"[:200], flush=True)
 
 
+def _write(path: Path, outcomes: list[Outcome]) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps([_record(o) for o in outcomes], indent=1), encoding="utf-8")
+    new.replace(path)
+
+
 def _record(outcome: Outcome) -> dict[str, object]:
     return {
         "key": outcome.mutant.key, "found": outcome.found, "why": outcome.why, "seconds": outcome.seconds,
+        "unsound": outcome.unsound,
     }  # fmt: skip
+
+
+def _settled(mutant: Mutant, known: dict[Mutant, Outcome]) -> bool:
+    """Whether there is nothing to try again: it was found, or it survived for a reason."""
+    return mutant in known and (known[mutant].found is not None or reason(mutant.key) is not None)
 
 
 def _known(path: Path | None, every: list[Mutant]) -> dict[Mutant, Outcome]:
@@ -68,7 +87,7 @@ def _known(path: Path | None, every: list[Mutant]) -> dict[Mutant, Outcome]:
     by_key = {m.key: m for m in every}
     records = json.loads(path.read_text(encoding="utf-8"))
     return {
-        by_key[r["key"]]: Outcome(by_key[r["key"]], r["found"], r["why"], r["seconds"])
+        by_key[r["key"]]: Outcome(by_key[r["key"]], r["found"], r["why"], r["seconds"], tuple(r.get("unsound", ())))
         for r in records
         if r["key"] in by_key
     }

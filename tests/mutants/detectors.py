@@ -21,12 +21,14 @@ from tensorgraph.ops.custom import Custom
 from tensorgraph.testing import SAMPLES, Sample, check_gradients
 from tests.autodiff.hard_points import HARD_POINTS
 from tests.compiler.programs import assert_same_bits, random_program
+from tests.ops.type_rules import check_type_rule
 
 __all__ = ["plan", "run"]
 
 MOST = 24  # samples that are tried for one mutant
 PROGRAMS = 10
 SEED = 0
+QUICK = ("tests/mutants/test_found.py tests/ops/test_edges.py", "tests/conv/test_window_types.py")  # less than a second
 
 
 # ---- properties of one sample
@@ -90,6 +92,11 @@ def defined(sample: Sample) -> None:
             np.testing.assert_allclose(fast, slow, rtol=1e-12, atol=1e-12)
 
 
+def accepted(sample: Sample) -> None:
+    """Operands that the type rule accepts give what it states."""
+    check_type_rule(sample)
+
+
 # ---- properties of other things
 
 
@@ -139,13 +146,13 @@ def tests(path: str) -> None:
 
 
 BY_SAMPLE: dict[str, Callable[[Sample], None]] = {
-    "gradient": gradient, "compiled": compiled, "typed": typed, "defined": defined,
+    "gradient": gradient, "compiled": compiled, "typed": typed, "defined": defined, "accepted": accepted,
 }  # fmt: skip
 BY_NUMBER: dict[str, Callable[[int], None]] = {"hard point": hard, "program": program, "gradients of program": steps}
 KINDS: dict[str, tuple[str, ...]] = {
     "rules": ("gradient",),
     "engine": ("gradient",),
-    "types": ("typed", "compiled", "gradient"),
+    "types": ("typed", "accepted", "compiled", "gradient"),
     "numerics": ("defined", "compiled", "gradient"),
     "compiler": ("compiled",),
 }
@@ -172,12 +179,14 @@ def _sample(label: str) -> Sample:
 def plan(kind: str, ops: Sequence[str], files: Sequence[str]) -> list[str]:
     """Detectors for a mutant that may change these classes of operations, cheap and near ones first."""
     samples = _samples(kind, ops)
-    chosen = [f"{detector}: {sample}" for detector in KINDS[kind] for sample in samples]
+    first, *others = [[f"{detector}: {sample}" for sample in samples] for detector in KINDS[kind]]
+    quick = [f"tests: {file}" for file in files if file in QUICK]
+    chosen = [*first, *quick, *(name for group in others for name in group)]
     if kind in {"rules", "engine"}:
         chosen += [f"hard point: {i}" for i in range(len(HARD_POINTS))]
     if kind == "compiler":
         chosen = [f"program: {i}" for i in range(PROGRAMS)] + [f"gradients of program: {i}" for i in range(4)] + chosen
-    return [*chosen, *(f"tests: {file}" for file in files)]
+    return [*chosen, *(f"tests: {file}" for file in files if file not in QUICK)]
 
 
 def _samples(kind: str, ops: Sequence[str]) -> list[Sample]:

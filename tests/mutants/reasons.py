@@ -11,15 +11,82 @@ BLOCKS = "It changes how a batch is cut into blocks, and with it the memory and 
 LINES = "It changes where a long line of the emitted source is broken."
 INDICES = "The inputs from the third on are integers, of which the engine asks no derivative."
 SHAPED = "A cotangent is brought to the shape and dtype of its operand by the engine, so either gives the same zeros."
+LIKE = "Shape and dtype are those of the operand either way: the engine gives a cotangent the type of its result."
+SIZES = "Either has this size."
+EQUAL = "The two are compared, too: of equal numbers one is infinite if the other is."
+NOBODY = "It divides what nobody receives: no row is the extreme of an empty segment."
+DOUBLING = "One doubling more: there is no row so far away, and nothing is multiplied."
+OVERWRITTEN = "The next window overwrites what is written too far, and after the last there is nothing."
+ZERO = "It adds or subtracts zero to find the dtype; integers have no negative zero."
+SYMMETRIC = "Its two arguments count alike."
+EMPTY = "An empty range is left out or does nothing, whichever way it is empty."
+CUT = "What is too many is cut off by the next lines."
+PATHS = "It chooses between two ways to the same result, which are fast for other sizes."
+COUNTED = "Only the number of spatial axes is read of it."
+SAME = "The shapes have just been compared: they are equal."
+FROM_END = "The index counts from the end of the window, then, and names the same element."
+UNREAD = "Only places that were written are read again."
+ENDS = "A slice ends where its array does."
+BORDER = "At the border both forms are right."
+INFINITE = "It is added to an infinite result, which it does not change."
+ELEMENTS = "Where there are results the input has elements, so the size is at least 1."
+MASKED = "What stands in the place of rows that are not taken is multiplied by 0."
+WALK = "It spares a walk below the arguments, to nodes through which no derivative flows."
+UNUSED = "What stands there is not taken: it only has to be in the domain."
+NORM = "The divisor is the length of a vector of which this is a part: if it is 0, so is the part."
+SUMMED = "The terms of a series are added in another order: its last bits may differ."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
-    r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).*": BLOCKS,
-    r"numerics/conv\.py: conv(_input_grad|_weight_grad)?: 8 \* o \* positions -> .*": BLOCKS,
+    r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
+    r"numerics/conv\.py: conv(_\w+_grad)?: (8 \* o|c \* taps|groups \* depth) \* positions -> .*": BLOCKS,
     r"codegen/emit\.py: broken_comment: textwrap\.wrap\(text, 110\) -> .*": LINES,
     r"codegen/emit\.py: _unpacked: len\(line\) <= 120 -> .*": LINES,
     r"autodiff/rules\.py: RULES\[ix\.Index(Set|Add)\]: i < 2 -> \(i < 3\)": INDICES,
     r"autodiff/rules\.py: _zero: x -> \(g\)": SHAPED,
     r"autodiff/structural\.py: sign_adjoint: x -> \(g\):2": SHAPED,
+    r"autodiff/structural\.py: (sign_adjoint: x -> \(g\)|extreme_adjoint: g -> \(x\))": LIKE,
+    r"autodiff/library\.py: segment_extreme_adjoint: g -> \(x\)": LIKE,
+    r"autodiff/library\.py: (cumulative_prod_adjoint|segment_prod_adjoint): x -> \(g\):2": SIZES,
+    r"autodiff/structural\.py: (difference: a -> \(b\)|softmax_weights: x -> \(y\))": EQUAL,
+    r"autodiff/library\.py: segment_extreme_adjoint: where\(count == 0, 1, count\) -> .*": NOBODY,
+    r"autodiff/library\.py: _running: step < size -> \(step <= size\)": DOUBLING,
+    r"numerics/adaptive_pool\.py: adaptive_max_indices: i \+ 1 -> \(i \+ 2\)": OVERWRITTEN,
+    r"numerics/adaptive_pool\.py: adaptive_max_indices: stop -> \(start\)": FROM_END,
+    r"autodiff/structural\.py: written: full\(g\.shape, -1\) -> .*": UNREAD,
+    r"autodiff/library\.py: _recurrence: rest > 0 -> \(rest >= 0\)": EMPTY,
+    r"autodiff/library\.py: _together: rows -> \(numbers\)": SIZES,
+    r"autodiff/library\.py: segment_extreme_adjoint: x -> \(g\):2": SIZES,
+    r"numerics/adaptive_pool\.py: adaptive_max_pool_grad: x -> \(g\):2": SIZES,
+    r"numerics/adaptive_pool\.py: adaptive_max_pool_select: x -> \(t\):2": SAME,
+    r"numerics/conv\.py: conv\w*: np\.result_type\(\w, \w\) -> \(np\.result_type\(.*": SYMMETRIC,
+    r"ops/conv\.py: \w+\.infer: self\.check\(\w, \w\) -> .*": SYMMETRIC,
+    r"numerics/pool\.py: max_pool_select: x -> \(t\)(:2)?": SAME,
+    r"autodiff/structural\.py: ratio: b -> \(a\)": NORM,
+    r"autodiff/engine\.py: pull_back: frozenset\(wrt\) -> .*": WALK,
+    r"autodiff/structural\.py: softmax_weights: where\(count == 0, 1, count\) -> .*": UNUSED,
+    r"numerics/basic\.py: sinc_derivative: np\.where\(near, (1\.0, z|z, 0\.0)\) -> .*": UNUSED,
+    r"numerics/basic\.py: sinc_derivative: reversed\(.*": SUMMED,
+    r"autodiff/library\.py: _spread: x -> \(g\)": SIZES,
+    r"autodiff/library\.py: _spread: g -> \(x\)": LIKE,
+    r"numerics/basic\.py: sinc_derivative: 0\.25 \* order -> .*": BORDER,
+    r"autodiff/engine\.py: _by_rule: where\(any_\(mask, k, keepdims=True\), x, 0\) -> .*, x, 1\)\)": MASKED,
+    r"numerics/segment\.py: segment_starts: ids\[1:\] < ids\[:-1\] -> \(ids\[1:\] <= ids\[:-1\]\)": PATHS,
+    r"numerics/conv\.py: conv_input_grad: max\(size \+ a \+ b, 0\) -> .*": ELEMENTS,
+    r"numerics/pool\.py: pool_taps: max\(last \* s \+ shift, 0\) -> \(max\(last \* s \+ shift, 1\)\)": EMPTY,
+    r"numerics/pool\.py: pool_blocks: min\(start \+ step, shape\[0\]\) -> \(start \+ step\)": ENDS,
+    r"numerics/segment\.py: segment_reduce: step < counts\.max\(\) -> .*": DOUBLING,
+    r"numerics/basic\.py: sinc_derivative: np\.abs\(z\) < .* -> \(np\.abs\(z\) <= .*": BORDER,
+    r"numerics/basic\.py: logsumexp: np\.zeros_like\(top\) -> .*": INFINITE,
+    r"numerics/basic\.py: (sigmoid|softplus): x \+ np\.float16\(0\) -> .*": ZERO,
+    r"ops/linalg\.py: matmul_dtype: np\.result_type\(a, b\) -> .*": SYMMETRIC,
+    r"numerics/pool\.py: pool_taps: max\(min\(.* -> \(min\(.*": EMPTY,
+    r"numerics/pool\.py: pool_taps: (part\.start < part\.stop -> .*|target -> \(source\):2)": EMPTY,
+    r"numerics/segment\.py: segment_starts: ids\.size -> .*": CUT,
+    r"numerics/segment\.py: segment_reduce: (values\[0\]\.size < 32|16 \* starts\.size)( or .*)? -> .*": PATHS,
+    r"numerics/segment\.py: segment_reduce: order\.size -> \(order\.size \+ 1\)": PATHS,
+    r"numerics/conv\.py: conv(_input_grad)?: groups -> \(1\):3": PATHS,
+    r"ops/conv\.py: _Convolution\.check: self\.stride -> .*": COUNTED,
+    r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 
 

@@ -78,6 +78,7 @@ WORDS = {
     "gradient": "`check_gradients` on a sample, to second order in both modes",
     "compiled": "a sample compiled against the interpreter",
     "typed": "type rule, axis map and text form of a sample",
+    "accepted": "operands that a type rule accepts, against what it states",
     "defined": "a sample in its fast form against its definition",
     "hard point": "value and derivatives at a hard point",
     "program": "a random program compiled against the interpreter",

@@ -62,17 +62,17 @@ class Target:
         return self.path if self.path.count("/") == 1 else self.path.split("/", 1)[1]
 
 
-FOUND = "tests/mutants/test_found.py"
+FOUND = "tests/mutants/test_found.py tests/ops/test_edges.py"
 RULES = (
     FOUND,
     "tests/autodiff/test_hard_points.py",
     "tests/autodiff/test_rules.py -k 'exponents or sinc or prod or composites'",
 )
-ENGINE = ("tests/autodiff/test_engine.py", "tests/autodiff/test_hard_points.py", "tests/autodiff/test_custom.py",
+ENGINE = (FOUND, "tests/autodiff/test_engine.py", "tests/autodiff/test_hard_points.py", "tests/autodiff/test_custom.py",
           "tests/autodiff/test_complex.py", "tests/autodiff/test_transforms.py")  # fmt: skip
-OPS = (FOUND, "tests/ops", "tests/library/test_primitives.py")
-WINDOWS = (FOUND, "tests/conv", "tests/library/test_primitives.py")
-KERNELS = ("tests/compiler/test_kernel.py", "tests/codegen/test_saved.py", "tests/codegen/test_golden.py")
+OPS = (FOUND, "tests/conv/test_window_types.py", "tests/ops", "tests/library/test_primitives.py")
+WINDOWS = (FOUND, "tests/conv/test_window_types.py", "tests/conv", "tests/library/test_primitives.py")
+KERNELS = (FOUND, "tests/compiler/test_kernel.py", "tests/codegen/test_saved.py", "tests/codegen/test_golden.py")
 
 TARGETS = (
     Target("rules", "autodiff/rules.py", tests=RULES),

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from tests.mutants.reasons import reason
 from tests.mutants.targets import ROOT, Mutant
 
 __all__ = ["Outcome", "sampled", "tried"]
@@ -41,10 +43,16 @@ class Outcome:
 
 
 def sampled(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
-    """Some of them, in an order in which any first part is spread over all sources."""
-    picked = [*mutants]
-    random.Random(seed).shuffle(picked)
-    return picked[:count]
+    """Some of them, in an order in which any first part is spread over all sources: one of each, then another."""
+    chance = random.Random(seed)
+    by_source: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        by_source.setdefault(mutant.target.path, []).append(mutant)
+    rows = [*by_source.values()]
+    chance.shuffle(rows)
+    for row in rows:
+        chance.shuffle(row)
+    return [m for column in zip_longest(*rows) for m in column if m is not None][:count]
 
 
 def tried(
@@ -92,8 +100,13 @@ def _request(mutant: Mutant, root: Path, tests: bool) -> dict[str, Any]:
         "id": mutant.id,
         "path": str(root / "tensorgraph" / mutant.target.path),
         "source": mutant.source(root),
-        "plan": [mutant.target.kind, mutant.ops(), mutant.target.tests if tests else ()],
+        "plan": [mutant.target.kind, mutant.ops(), _files(mutant) if tests else ()],
     }
+
+
+def _files(mutant: Mutant) -> tuple[str, ...]:
+    """The tests of the floor; only the quick ones for what is said to be no mistake."""
+    return mutant.target.tests if reason(mutant.key) is None else mutant.target.tests[:1]
 
 
 def _outcome(mutant: Mutant, answer: dict[str, Any]) -> Outcome:

@@ -110,7 +110,7 @@ def nan_mean(x: Any) -> Any:
 BUGS = [
     Bug("jax#3058, jax#4177, autograd#183, pytorch#2421: the squared norm at 0",
         lambda x: naive_norm(x) ** 2, lambda x: tg.vector_norm(x) ** 2, (ZEROS,)),
-    Bug("jax#5798, jax#383, autograd#396: where with a branch not taken", leaky_where, right_where, (ROWS,)),
+    Bug("jax#347, jax#5798, autograd#396: where with a branch not taken", leaky_where, right_where, (ROWS,)),
     Bug("autograd#116: derivatives of x**2 at 0", lambda x: naive_power(x, 2), lambda x: x**2, (0.0,), 4),
     Bug("autograd#149, tfjs#346: the exponent of 0", exponent_of_zero, lambda y: tg.pow(0.0, y), (2.0,)),
     Bug("jax#12409, jax#7440: the power 0 of 0",

@@ -11,7 +11,7 @@ import pytest
 
 import tensorgraph as tg
 from tensorgraph.errors import GradientError, ShapeError
-from tensorgraph.testing import check_gradients
+from tensorgraph.testing import GradientMismatch, check_gradients
 
 X = np.array([0.3, -1.2, 2.0])
 
@@ -104,3 +104,75 @@ def test_outside_the_graph() -> None:
         "(np.asarray, float and .numpy() leave the graph), say stop_gradient where no derivative is wanted, or give "
         "gradient= (HERE)"
     )
+
+
+# ---- nowhere differentiable, or too wild
+
+
+def rough(x: Any) -> Any:
+    """Weierstrass's function: of no use to anyone who wants a slope."""
+    return sum(0.7**k * np.cos(13.0**k * np.real(x)) for k in range(12))
+
+
+def test_nothing_settles() -> None:
+    assert message(lambda: check_gradients(rough, 0.3, gradient=lambda x: 0.0)) == (
+        "check_gradients: argument 0, index (): no numeric derivative settles, nor at points near: check it somewhere "
+        "else, or scale its arguments so that they are of the order of 1 (HERE)"
+    )
+
+
+def test_waves_shorter_than_every_step() -> None:
+    """No false alarm: differences whose steps skip whole periods contradict each other."""
+    wave = lambda x: np.sin(np.real(x) * 1e9)  # noqa: E731
+    assert "no numeric derivative settles" in message(
+        lambda: check_gradients(wave, 0.3, gradient=lambda x: 1e9 * np.cos(x * 1e9))
+    )
+
+
+# ---- results and derivatives of the wrong sort
+
+
+def test_a_function_that_gives_nothing() -> None:
+    for f in (lambda x: None, lambda x: []):
+        assert message(lambda f=f: check_gradients(f, X)) == (
+            "check_gradients: no result is floating-point, so there is nothing to differentiate: return what is to be "
+            "differentiated (HERE)"
+        )
+
+
+def test_a_derivative_that_is_not_a_number() -> None:
+    @tg.custom_gradient
+    def f(x: Any) -> Any:
+        return x * 2, lambda g: g * np.nan
+
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(f, 0.5, modes=["reverse"], order=1)
+    text = re.sub(r"test_bad_functions\.py:\d+", "HERE", str(caught.value))
+    assert re.sub(r"-?\d+\.\d+", "#", text) == (
+        "check_gradients: argument 0, index (), reverse mode, order 1: the derivative of the result times a random "
+        "cotangent is nan and the complex step gives #; the custom gradient of f is to blame (HERE): its operand 0, "
+        "index (), reverse mode, order 1: the derivative is nan and the complex step gives # (HERE)"
+    )
+
+
+def test_a_vjp_that_raises() -> None:
+    def pull(g: Any, x: Any) -> Any:
+        raise RuntimeError("no")
+
+    assert message(lambda: check_gradients(np.tanh, X, vjp=pull)) == (
+        "check_gradients: vjp raised RuntimeError: no: it is called with a cotangent and NumPy arrays: call it so by "
+        "itself and mend it (HERE)"
+    )
+
+
+def test_a_graph_that_changes() -> None:
+    counts = iter(range(9))
+    assert message(lambda: check_gradients(lambda x: tg.sum(x) * (1 + next(counts)), X)) == REPEATS
+
+
+def test_a_kernel_whose_state_moves_on() -> None:
+    """What a call would change is not called; its graph is checked."""
+    x, n = tg.placeholder((3,), "float64", name="x"), tg.Parameter(np.zeros(()), dtype="float64", name="n")
+    kernel = tg.compile([x], tg.sum(x * x) + n, updates={n: n + 1})
+    check_gradients(kernel, X)
+    assert float(n) == 0

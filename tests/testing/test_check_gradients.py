@@ -86,12 +86,18 @@ def test_message_names_fields() -> None:
 
 def test_message_of_no_argument() -> None:
     text = message(lambda: check_gradients(lambda i: i, 3), GradientError)
-    assert text == "check_gradients: no argument is floating-point: there is nothing to differentiate (HERE)"
+    assert text == (
+        "check_gradients: no argument is floating-point, so there is nothing to differentiate: give arguments such as "
+        "# or np.ones(3) (HERE)"
+    )
 
 
 def test_message_of_no_result() -> None:
     text = message(lambda: check_gradients(tg.argmax, X), GradientError)
-    assert text == "check_gradients: no result is floating-point: there is nothing to differentiate (HERE)"
+    assert text == (
+        "check_gradients: no result is floating-point, so there is nothing to differentiate: return what is to be "
+        "differentiated (HERE)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgraph as tg
+from tensorgraph.errors import GradientError
 from tensorgraph.testing import GradientMismatch, check_gradients
 
 ZEROS = np.array([0.0, 1.0, -1.0])
@@ -122,3 +123,48 @@ def test_what_is_stopped_is_held() -> None:
     report = check_gradients(lambda x: tg.sum(x * tg.stop_gradient(tg.exp(x))), ZEROS + 0.5)
     [note] = report.notes
     assert note.startswith("held constant, as the derivative holds it: stop_gradient (test_kinks.py:")
+
+
+# ---- points that are moved
+
+SINGULAR: dict[str, tuple[Callable[..., Any], Any]] = {
+    "an infinite slope": (tg.sqrt, np.array([0.0, 4.0])),
+    "a cusp": (lambda x: tg.sqrt(tg.abs(x)), 0.0),
+    "a branch point": (lambda x: x**1.5, 0.0),
+    "beside a pole": (tg.log, 1e-300),
+}
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_where_nothing_settles_the_point_is_moved_and_the_report_says_so(name: str) -> None:
+    f, x = SINGULAR[name]
+    report = check_gradients(f, x, order=1)
+    where = "argument 0, index (0,)" if np.ndim(x) else "argument 0, index ()"
+    moved = "no numeric derivative settles there: every argument was moved by up to 0.016 of itself"
+    assert report.notes[0] == f"{where}: {moved}"
+    assert str(report).splitlines()[-len(report.notes)] == f"note: {report.notes[0]}"
+
+
+def test_a_wrong_derivative_is_found_where_the_point_is_moved() -> None:
+    @tg.custom_gradient
+    def root(x: Any) -> Any:
+        return tg.sqrt(x), lambda g: g / tg.sqrt(x)
+
+    with pytest.raises(GradientMismatch, match="the custom gradient of root is to blame"):
+        check_gradients(root, np.array([0.0, 4.0]), order=1)
+    with pytest.raises(GradientMismatch):
+        check_gradients(lambda x: np.sqrt(np.abs(x)), 0.0, gradient=lambda x: 0.0)
+
+
+@pytest.mark.peers
+def test_a_point_is_moved_for_pytorch_too() -> None:
+    torch = pytest.importorskip("torch")
+    report = check_gradients(torch.sqrt, torch.zeros(2), order=1)
+    assert "every argument was moved by up to 0.016 of itself" in report.notes[0]
+
+
+def test_kinks_too_dense_for_any_step() -> None:
+    """No operation is blamed for slopes that were taken across kinks."""
+    with pytest.raises(GradientError, match="no numeric derivative settles, nor at points near"):
+        check_gradients(lambda x: tg.floor(x * 1e12) / 1e12, 0.3, order=1)
+    check_gradients(lambda x: tg.abs(tg.sin(x * 1e7)), 0.3, order=1)

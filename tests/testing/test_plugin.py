@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 import tensorgraph as tg
 from tensorgraph.cli import main
+from tensorgraph.errors import GradientError, TensorGraphError
 from tensorgraph.testing import GradientMismatch, gradient_test, tensors
+from tensorgraph.testing.checking import check_target
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,6 +84,46 @@ def test_a_wrong_gradient_is_found_at_small_arguments() -> None:
     with pytest.raises(GradientMismatch, match="check_gradients") as caught:
         test()
     assert any("'x': array(" in note for note in caught.value.__notes__)
+
+
+def halved(x):
+    return tg.sum(tg.custom_gradient(lambda x: (x * x, lambda g: g * x))(x))
+
+
+def lost(x):
+    raise KeyError("w")
+
+
+class Halved(tg.nn.Module):
+    def forward(self, x):
+        return halved(x)
+
+
+@pytest.mark.parametrize(("call", "line"), [
+    (gradient_test(halved, examples=3), "def halved"),
+    (lambda: check_target(halved, "halved"), "def halved"),
+    (lambda: check_target(Halved(), "model"), "    def forward"),
+    (lambda: check_target(lost, "lost"), "def lost"),
+    (gradient_test(lost, examples=3), "def lost"),
+])  # fmt: skip
+def test_errors_name_the_line_of_the_definition(call, line: str) -> None:
+    """Not one of Hypothesis, which makes the call."""
+    with pytest.raises(TensorGraphError) as caught:
+        call()
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    number = re.search(r"\(test_plugin\.py:(\d+)\)$", str(caught.value))
+    assert number, str(caught.value)
+    assert lines[int(number[1]) - 1].startswith(line)
+    assert "core.py" not in str(caught.value)
+
+
+def test_a_function_that_raises_is_named() -> None:
+    with pytest.raises(GradientError) as caught:
+        check_target(lost, "lost")
+    assert re.sub(r"py:\d+", "py:#", str(caught.value)) == (
+        "check_gradients: lost raised KeyError: 'w': it is called with tensors: call it so by itself and mend it "
+        "(test_plugin.py:#)"
+    )
 
 
 @pytest.mark.parametrize(("make", "message"), [

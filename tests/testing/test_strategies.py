@@ -167,7 +167,38 @@ def test_training_runs(training: Training) -> None:
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: s.shapes(min_rank=3, max_rank=2), "shapes: min_rank=3 is more than max_rank=2: nothing lies between them"),
+    (lambda: s.shapes(min_rank=3, max_rank=2), "shapes: min_rank=3 is more than max_rank=2: raise max_rank or lower "
+     "min_rank"),
+    (lambda: s.shapes(min_side=-1), "shapes: min_side=-1 is negative: give at least 0"),
+    (lambda: s.broadcastable_shapes(0), "broadcastable_shapes: count=0: ask for at least one shape"),
+    (lambda: s.broadcastable_shapes(min_side=5), "broadcastable_shapes: min_side=5 is more than max_side=4: raise "
+     "max_side or lower min_side"),
+    (lambda: s.tensors(shape=(-1,)), "tensors: shape (-1,) has a negative length: give lengths of at least 0"),
+    (lambda: s.tensors(shape=3), "tensors: 3 is no shape: give a tuple of integers, such as (2, 3)"),
+    (lambda: s.tensors("bool", (5,), unique=True), "tensors: unique=True, but of ordinary bool there are 2 and the "
+     "array has 5 elements: widen the bounds or ask for fewer elements"),
+    (lambda: s.tensors(values="special", unique=True), "tensors: unique=True with values='special': ask for ordinary "
+     "or smooth numbers"),
+    (lambda: s.tensors("uint8", low=-5, high=-1), "tensors: there is no uint8 from -5 to -1: widen the bounds"),
+    (lambda: s.tensors("float64", low=0.01, high=0.02), "tensors: there is no multiple of 1/32 from 0.01 to 0.02: "
+     "widen the bounds"),
+    (lambda: s.tensors("float64", values="smooth", low=0.95, high=1.05), "tensors: no number from 0.95 to 1.05 is "
+     "away from integers and halves: widen the bounds"),
+    (lambda: s.tensors(low=float("nan")), "tensors: low=nan, high=None: bounds are finite numbers, or None"),
+    (lambda: s.tensors(layouts=()), "tensors: layouts is empty: use some of contiguous, strided, reversed, transposed, "
+     "read-only"),
+    (lambda: s.indices((2, -1)), "indices: shape (2, -1) has a negative length: give lengths of at least 0"),
+    (lambda: s.axes(-1), "axes: rank=-1: an array has at least 0 axes"),
+    (lambda: s.conv_arguments(layouts=("NHCW",)), "conv_arguments: 'NHCW' is no layout: use 'NCHW', 'NHWC' or both"),
+    (lambda: s.pool_arguments(layouts=()), "pool_arguments: layouts is empty: use 'NCHW', 'NHWC' or both"),
+    (lambda: s.conv_arguments(max_kernel=0), "conv_arguments: max_kernel=0: a kernel has at least one tap per axis"),
+    (lambda: s.pool_arguments(max_kernel=0), "pool_arguments: max_kernel=0: a window has at least one element per "
+     "axis"),
+    (lambda: s.graphs(ops=["bitwise_and"], dtypes=["float64"]), "graphs: bitwise_and cannot be applied to float64: "
+     "name others as well"),
+    (lambda: s.functions(0), "functions: arguments=0: a function has at least one"),
+    (lambda: s.functions(shape=(-1,)), "functions: shape (-1,) has a negative length: give lengths of at least 0"),
+    (lambda: s.modules(layers=0), "modules: layers=0: a model has at least one"),
     (lambda: s.shapes(min_rank=2, min_side=9, max_side=9), "shapes: 2 axes of at least 9 have more than max_size=64 "
      "elements: raise max_size or lower min_rank or min_side"),
     (lambda: s.tensors(values="odd"), "tensors: values has no 'odd': use some of ordinary, smooth, extreme, kinks, "
@@ -183,13 +214,30 @@ def test_training_runs(training: Training) -> None:
     (lambda: s.training_steps(0), "training_steps: steps=0, batch=3: there is at least one of each"),
 ])  # fmt: skip
 def test_impossible_constraints(call, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ValueError, match=rf"^{re.escape(message)} \(test_strategies\.py:\d+\)$"):
         call()
 
 
 def test_unknown_operations_are_named() -> None:
     with pytest.raises(ValueError, match="graphs: no recipe makes fft: use some of abs, acos"):
         s.graphs(ops=["fft"])
+    with pytest.raises(ValueError, match="functions: no differentiable recipe makes floor: use some of acos"):
+        s.functions(ops=["floor"])
+
+
+@given(st.data())
+def test_unique_elements_differ(data: st.DataObject) -> None:
+    size = data.draw(st.sampled_from([0, 5, 17, 90]))
+    dtype = data.draw(st.sampled_from(["float32", "complex64", "int64"] if size < 18 else ["float64"]))
+    found = data.draw(s.tensors(dtype, (size,), unique=True))
+    assert len(set(found.tolist())) == size
+
+
+@given(st.data())
+def test_sizes_that_others_follow_from_are_never_negative(data: st.DataObject) -> None:
+    x = tg.placeholder(("n-1",), "float64", name="x")
+    (fed,) = data.draw(s.feeds(tg.Graph([x.node], [tg.exp(x).node])))
+    assert fed.ndim == 1
 
 
 @given(s.tensors(values=("ordinary", "special", "extreme")))

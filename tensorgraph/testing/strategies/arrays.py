@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
 
 from tensorgraph.ir.types import Array, as_dtype
 from tensorgraph.testing.draws import laid_out
-from tensorgraph.testing.strategies.shapes import Shape, dtypes, impossible, shapes
+from tensorgraph.testing.strategies.shapes import Shape, check_shape, dtypes, impossible, shapes
 
 __all__ = ["LAYOUTS", "VALUES", "tensors"]
 
+Bounds: TypeAlias = "tuple[float | None, float | None]"
 VALUES = ("ordinary", "smooth", "extreme", "kinks", "special", "repeated")
 LAYOUTS = ("contiguous", "strided", "reversed", "transposed", "read-only")
 
@@ -62,14 +63,24 @@ def tensors(
     (dtype('float32'), (2,))
     """
     wanted, lying = _several("values", values, VALUES), _several("layouts", layouts, LAYOUTS)
+    if any(bound is not None and not np.isfinite(bound) for bound in (low, high)):
+        raise impossible("tensors", f"low={low}, high={high}", "bounds are finite numbers, or None")
     if low is not None and high is not None and low >= high:
         raise impossible("tensors", f"low={low} is not below high={high}", "leave room between them")
     if unique and set(wanted) - {"ordinary", "smooth"}:
         raise impossible("tensors", f"unique=True with values={values!r}", "ask for ordinary or smooth numbers")
-    kind = dtypes() if dtype is None else dtype if isinstance(dtype, st.SearchStrategy) else st.just(as_dtype(dtype))
-    form = shapes() if shape is None else shape if isinstance(shape, st.SearchStrategy) else st.just(tuple(shape))
+    form = shapes() if shape is None else shape
+    if not isinstance(form, st.SearchStrategy):
+        form = st.just(check_shape("tensors", form))
     bounds = (low, high)
-    return _arrays(kind, form, wanted, lying, bounds, unique)
+    if dtype is None or isinstance(dtype, st.SearchStrategy):
+        return _arrays(dtypes() if dtype is None else dtype, form, wanted, lying, bounds, unique)
+    kind = as_dtype(dtype)
+    for domain in wanted:
+        _numbers(kind, domain, bounds)  # raises here, not where the first example is drawn
+        if unique and shape is not None and not isinstance(shape, st.SearchStrategy):
+            _check_room(kind, domain, bounds, prod(shape))
+    return _arrays(st.just(kind), form, wanted, lying, bounds, unique)
 
 
 def _several(name: str, given: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
@@ -88,7 +99,7 @@ def _arrays(
     forms: st.SearchStrategy[Shape],
     values: tuple[str, ...],
     layouts: tuple[str, ...],
-    bounds: tuple[float | None, float | None],
+    bounds: Bounds,
     unique: bool,
 ) -> Array:
     dtype = as_dtype(draw(kinds))
@@ -96,7 +107,9 @@ def _arrays(
     domain = draw(st.sampled_from(values))
     number = _numbers(dtype, domain, bounds)
     size = prod(shape)
-    if size > 64:  # one draw per element would be slow, and would not shrink either
+    if unique:
+        _check_room(dtype, domain, bounds, size)
+    if size > 64 and not unique:  # one draw per element would be slow, and would not shrink either
         some = draw(st.lists(number, min_size=7, max_size=7))
         flat = np.resize(np.array(some, dtype), size)
     else:
@@ -112,7 +125,7 @@ def _lying(array: Array, layout: str) -> Array:
     return array
 
 
-def _numbers(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[Any]:
+def _numbers(dtype: np.dtype[Any], domain: str, bounds: Bounds) -> st.SearchStrategy[Any]:
     if dtype.kind == "b":
         return st.booleans()
     if dtype.kind in "iu":
@@ -124,21 +137,28 @@ def _numbers(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, floa
     return st.builds(complex, part, part)
 
 
-def _integers(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[int]:
+def _integers(dtype: np.dtype[Any], domain: str, bounds: Bounds) -> st.SearchStrategy[int]:
     info = np.iinfo(dtype)
     if domain in {"extreme", "special"}:
         return st.sampled_from(sorted({0, 1, info.max, info.min, info.max - 1}))
     if domain in {"kinks", "repeated"}:
         return st.sampled_from([0, 1, 2])
+    found = _whole(dtype, bounds)
+    return st.integers(found[0], found[-1])
+
+
+def _whole(dtype: np.dtype[Any], bounds: Bounds) -> Sequence[int]:
+    """The integers within bounds."""
+    info = np.iinfo(dtype)
     least = -8 if bounds[0] is None else int(np.ceil(bounds[0]))
     most = max(least, 0) + 8 if bounds[1] is None else int(np.floor(bounds[1]))
-    least, most = max(least, int(info.min)), min(most, int(info.max))
-    if least > most:
-        raise impossible("tensors", f"there is no {dtype} from {bounds[0]} to {bounds[1]}", "widen the bounds")
-    return st.integers(least, most)
+    found = range(max(least, int(info.min)), min(most, int(info.max)) + 1)
+    if not found:
+        raise impossible("tensors", f"there is no {dtype} from {least} to {most}", "widen the bounds")
+    return found
 
 
-def _reals(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[float]:
+def _reals(dtype: np.dtype[Any], domain: str, bounds: Bounds) -> st.SearchStrategy[float]:
     if domain in {"ordinary", "smooth"}:
         return _grid(domain, bounds)
     info = np.finfo(dtype)
@@ -152,18 +172,37 @@ def _reals(dtype: np.dtype[Any], domain: str, bounds: tuple[float | None, float 
     return st.sampled_from([float(x) for x in tables[domain]])
 
 
-def _grid(domain: str, bounds: tuple[float | None, float | None]) -> st.SearchStrategy[float]:
+def _grid(domain: str, bounds: Bounds) -> st.SearchStrategy[float]:
     """Multiples of 1/32: few digits to read, and all of them exact in every floating-point type."""
+    found = _multiples(domain, bounds)
+    if domain == "ordinary":
+        return st.integers(found[0], found[-1]).map(lambda k: k / 32)
+    return st.sampled_from(sorted((k / 32 for k in found), key=lambda x: (abs(x), x < 0)))
+
+
+def _multiples(domain: str, bounds: Bounds) -> Sequence[int]:
+    """How many times 1/32."""
     low = (-4.0 if bounds[1] is None else min(-4.0, bounds[1] - 4.0)) if bounds[0] is None else bounds[0]
     high = max(low, 0.0) + 4.0 if bounds[1] is None else bounds[1]
-    steps = st.integers(int(np.ceil(low * 32)), int(np.floor(high * 32))).map(lambda k: k / 32)
-    if int(np.ceil(low * 32)) > int(np.floor(high * 32)):
+    steps = range(int(np.ceil(low * 32)), int(np.floor(high * 32)) + 1)
+    if not steps:
         raise impossible("tensors", f"there is no multiple of 1/32 from {low} to {high}", "widen the bounds")
     if domain == "ordinary":
         return steps
-    room = [k / 32 for k in range(int(np.ceil(low * 32)), int(np.floor(high * 32)) + 1) if 4 <= k % 16 <= 12]
+    room = [k for k in steps if 4 <= k % 16 <= 12]
     if not room:
         raise impossible(
             "tensors", f"no number from {low} to {high} is away from integers and halves", "widen the bounds"
         )
-    return st.sampled_from(sorted(room, key=lambda x: (abs(x), x < 0)))
+    return room
+
+
+def _check_room(dtype: np.dtype[Any], domain: str, bounds: Bounds, size: int) -> None:
+    """Refuse more different elements than there are."""
+    if dtype.kind in "biu":
+        count = 2 if dtype.kind == "b" else len(_whole(dtype, bounds))
+    else:
+        count = len(_multiples(domain, bounds)) ** (2 if dtype.kind == "c" else 1)
+    if size > count:
+        what = f"unique=True, but of {domain} {dtype} there are {count} and the array has {size} elements"
+        raise impossible("tensors", what, "widen the bounds or ask for fewer elements")

@@ -7,21 +7,21 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from tensorgraph.array import functions as f
 from tensorgraph.array.leaves import Parameter, placeholder
 from tensorgraph.array.tensor import Tensor, asarray
-from tensorgraph.errors import InputError
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.node import substitute
 from tensorgraph.ir.op import Op
-from tensorgraph.ir.types import Array
+from tensorgraph.ir.types import Array, TensorType, as_dtype
 from tensorgraph.testing.reproduce import code
 from tensorgraph.testing.strategies.arrays import tensors
 from tensorgraph.testing.strategies.choice import Choice, Recipe, literal_size
 from tensorgraph.testing.strategies.recipes import arithmetic_recipes, product_recipes, reduction_recipes
-from tensorgraph.testing.strategies.shapes import impossible
+from tensorgraph.testing.strategies.shapes import check_shape, impossible
 from tensorgraph.testing.strategies.structure import movement_recipes, order_recipes, random_recipes, window_recipes
 
 __all__ = ["DrawnFunction", "DrawnGraph", "all_recipes", "feeds", "functions", "graphs"]
@@ -93,9 +93,17 @@ def _selected(strategy: str, ops: Iterable[type[Op] | str] | None, smooth: bool)
     known = {op.name for recipe in recipes for op in recipe.ops} | {recipe.name for recipe in recipes}
     unknown = sorted(wanted - known)
     if unknown or not wanted:
-        what = f"no recipe makes {', '.join(unknown)}" if unknown else "ops is empty"
+        what = f"no {'differentiable ' * smooth}recipe makes {', '.join(unknown)}" if unknown else "ops is empty"
         raise impossible(strategy, what, f"use some of {', '.join(sorted(known))}")
     return Recipes(r for r in recipes if r.name in wanted or (r.ops and r.ops[0].name in wanted))
+
+
+def _check_fit(strategy: str, recipes: Recipes, dtypes: Sequence[str]) -> None:
+    """Refuse operations none of which can come first."""
+    kinds = [TensorType(np.dtype(name), (2,) * n) for name in dtypes for n in range(MOST_AXES + 1)]
+    if not any(recipe.fits(kind) for recipe in recipes for kind in kinds):
+        names = ", ".join(sorted({recipe.name for recipe in recipes}))
+        raise impossible(strategy, f"{names} cannot be applied to {' or '.join(dtypes)}", "name others as well")
 
 
 def graphs(
@@ -147,8 +155,10 @@ def graphs(
     if not dtypes:
         raise impossible("graphs", "dtypes is empty", "name at least one, such as 'float64'")
     recipes = _selected("graphs", ops, differentiable)
+    kinds = [as_dtype(dtype).name for dtype in dtypes]
+    _check_fit("graphs", recipes, kinds)
     limits = (size, inputs, outputs)
-    return _graphs(recipes, limits, tuple(dtypes), symbolic, parameters, differentiable)
+    return _graphs(recipes, limits, tuple(kinds), symbolic, parameters, differentiable)
 
 
 @st.composite
@@ -230,6 +240,9 @@ def functions(
     if arguments < 1:
         raise impossible("functions", f"arguments={arguments}", "a function has at least one")
     recipes = _selected("functions", ops, smooth=True)
+    _check_fit("functions", recipes, ["float64"])
+    if shape is not None:
+        shape = check_shape("functions", shape)
     return _functions(recipes, (size, arguments, 1), shape)
 
 
@@ -278,6 +291,6 @@ def feeds(
     for node in graph.inputs:
         kind = node.type.with_sizes(sizes)
         if not all(isinstance(n, int) and n >= 0 for n in kind.shape):
-            raise InputError(f"feeds: input {node} has a negative size for {sizes}")
+            reject()  # such as n - 1 for n = 0
         found.append(draw(tensors(kind.dtype, tuple(int(n) for n in kind.shape), values=values)))
     return found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from hypothesis import currently_in_test_context
 from hypothesis import strategies as st
 
-from tensorgraph.errors import InputError
+from tensorgraph.errors import InputError, TensorGraphError
+from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import DTYPES
 
 __all__ = ["Shape", "axes", "broadcastable_shapes", "dtypes", "indices", "shapes"]
@@ -17,9 +20,21 @@ Shape: TypeAlias = "tuple[int, ...]"
 KINDS = "biufc"
 
 
-def impossible(strategy: str, why: str, remedy: str) -> InputError:
-    """The error for constraints that nothing fits."""
-    return InputError(f"{strategy}: {why}: {remedy}")
+def impossible(strategy: str, why: str, remedy: str) -> TensorGraphError:
+    """The error for constraints that nothing fits; while examples are drawn, no line of the user's is near."""
+    error = InputError(f"{strategy}: {why}: {remedy}")
+    return error if currently_in_test_context() else located(error)
+
+
+def check_shape(strategy: str, shape: Any) -> Shape:
+    """A shape as a tuple of lengths that are at least 0."""
+    try:
+        found = tuple(operator.index(n) for n in shape)
+    except TypeError:
+        raise impossible(strategy, f"{shape!r} is no shape", "give a tuple of integers, such as (2, 3)") from None
+    if any(n < 0 for n in found):
+        raise impossible(strategy, f"shape {found} has a negative length", "give lengths of at least 0")
+    return found
 
 
 def check_order(strategy: str, low: tuple[str, int], high: tuple[str, int]) -> None:
@@ -27,7 +42,9 @@ def check_order(strategy: str, low: tuple[str, int], high: tuple[str, int]) -> N
     if low[1] < 0:
         raise impossible(strategy, f"{low[0]}={low[1]} is negative", "give at least 0")
     if low[1] > high[1]:
-        raise impossible(strategy, f"{low[0]}={low[1]} is more than {high[0]}={high[1]}", "nothing lies between them")
+        raise impossible(
+            strategy, f"{low[0]}={low[1]} is more than {high[0]}={high[1]}", f"raise {high[0]} or lower {low[0]}"
+        )
 
 
 def shapes(
@@ -98,6 +115,7 @@ def broadcastable_shapes(
     """
     if count < 1:
         raise impossible("broadcastable_shapes", f"count={count}", "ask for at least one shape")
+    check_order("broadcastable_shapes", ("min_side", min_side), ("max_side", max_side))
     whole = shapes(max_rank=max_rank, min_side=min_side, max_side=max_side)
     return whole.flatmap(lambda shape: st.tuples(*[_part(shape, min_side)] * count))
 
@@ -124,6 +142,8 @@ def axes(rank: int, *, several: bool = True, none: bool = True, negative: bool =
     >>> -3 <= find(axes(3, none=False), lambda axis: True) < 3
     True
     """
+    if rank < 0:
+        raise impossible("axes", f"rank={rank}", "an array has at least 0 axes")
     if rank == 0 and not (several or none):
         raise impossible("axes", "an array of rank 0 has no axis", "allow none=True or several=True, or give a rank")
     low = -rank if negative else 0
@@ -164,8 +184,7 @@ def _usual(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype({"f": "float64", "c": "complex128", "i": "int64", "u": "uint8", "b": "bool"}[dtype.kind])
 
 
-@st.composite
-def indices(draw: st.DrawFn, shape: Shape, *, advanced: bool = True, new_axes: bool = True) -> tuple[Any, ...]:
+def indices(shape: Shape, *, advanced: bool = True, new_axes: bool = True) -> st.SearchStrategy[tuple[Any, ...]]:
     """Tuples that index an array of this shape: numbers, slices, ``...``, None and integer arrays.
 
     Parameters
@@ -183,6 +202,11 @@ def indices(draw: st.DrawFn, shape: Shape, *, advanced: bool = True, new_axes: b
     >>> len(find(indices((3,)), lambda index: len(index) == 1))
     1
     """
+    return _indices(check_shape("indices", shape), advanced, new_axes)
+
+
+@st.composite
+def _indices(draw: st.DrawFn, shape: Shape, advanced: bool, new_axes: bool) -> tuple[Any, ...]:
     taken = draw(st.integers(0, len(shape)))
     length = draw(st.sampled_from([1, 2, 3]))
     items: list[Any] = []

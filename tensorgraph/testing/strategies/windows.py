@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,15 @@ def _ranks(strategy: str, rank: int | None) -> st.SearchStrategy[int]:
     return st.integers(1, 2) if rank is None else st.just(rank)
 
 
+def _layouts(strategy: str, layouts: str | Sequence[str]) -> tuple[str, ...]:
+    found = (layouts,) if isinstance(layouts, str) else tuple(layouts)
+    wrong = [name for name in found if name not in LAYOUT_NAMES]
+    if wrong or not found:
+        what = f"{wrong[0]!r} is no layout" if wrong else "layouts is empty"
+        raise impossible(strategy, what, "use 'NCHW', 'NHWC' or both")
+    return found
+
+
 def _laid(shape: Shape, layout: str) -> Shape:
     return shape if layout == "NCHW" else (shape[0], *shape[2:], shape[1])
 
@@ -88,7 +98,7 @@ def _conv(draw: st.DrawFn, ranks: st.SearchStrategy[int], max_kernel: int, layou
 
 
 def conv_arguments(
-    rank: int | None = None, *, max_kernel: int = 3, layouts: tuple[str, ...] = LAYOUT_NAMES
+    rank: int | None = None, *, max_kernel: int = 3, layouts: str | Sequence[str] = LAYOUT_NAMES
 ) -> st.SearchStrategy[ConvArguments]:
     """Arguments of ``tg.conv``: strides, paddings of both sides, dilations, groups and layouts.
 
@@ -110,7 +120,7 @@ def conv_arguments(
     """
     if max_kernel < 1:
         raise impossible("conv_arguments", f"max_kernel={max_kernel}", "a kernel has at least one tap per axis")
-    return _conv(_ranks("conv_arguments", rank), max_kernel, layouts)
+    return _conv(_ranks("conv_arguments", rank), max_kernel, _layouts("conv_arguments", layouts))
 
 
 @st.composite
@@ -130,7 +140,7 @@ def _pool(
 
 
 def pool_arguments(
-    kind: str = "max", rank: int | None = None, *, max_kernel: int = 3, layouts: tuple[str, ...] = LAYOUT_NAMES
+    kind: str = "max", rank: int | None = None, *, max_kernel: int = 3, layouts: str | Sequence[str] = LAYOUT_NAMES
 ) -> st.SearchStrategy[PoolArguments]:
     """Arguments of ``tg.max_pool`` or ``tg.avg_pool``.
 
@@ -151,4 +161,4 @@ def pool_arguments(
         raise impossible("pool_arguments", f"kind={kind!r}", "pools are 'max' or 'avg'")
     if max_kernel < 1:
         raise impossible("pool_arguments", f"max_kernel={max_kernel}", "a window has at least one element per axis")
-    return _pool(_ranks("pool_arguments", rank), max_kernel, kind, layouts)
+    return _pool(_ranks("pool_arguments", rank), max_kernel, kind, _layouts("pool_arguments", layouts))
