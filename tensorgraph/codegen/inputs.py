@@ -23,6 +23,7 @@ __all__ = ["Inputs"]
 class _Input:
     name: str
     type: TensorType
+    dtype: np.dtype[Any]
     node: Node
 
     def made(self) -> str:
@@ -35,7 +36,9 @@ class Inputs:
 
     def __init__(self, kernel: str, graph: Graph) -> None:
         self._kernel = kernel
-        self._inputs = [_Input(n.op.label, n.type, n) for n in graph.inputs if isinstance(n.op, Placeholder)]
+        self._inputs = [
+            _Input(n.op.label, n.type, n.type.dtype, n) for n in graph.inputs if isinstance(n.op, Placeholder)
+        ]
         self._names = [i.name for i in self._inputs]
 
     def __str__(self) -> str:
@@ -44,12 +47,12 @@ class Inputs:
     def read(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Array]:
         """One array per input, in order, of its dtype and in row-major order."""
         values = args if not kwargs and len(args) == len(self._inputs) else self._ordered(args, kwargs)
-        return [
-            value
-            if type(value) is np.ndarray and value.dtype == i.type.dtype and value.flags.c_contiguous
-            else self._converted(i, value)
-            for i, value in zip(self._inputs, values, strict=True)
-        ]
+        arrays = []
+        for value, i in zip(values, self._inputs, strict=True):
+            # NumPy keeps one object per dtype, so that other descriptions of it are rare
+            ready = type(value) is np.ndarray and value.dtype is i.dtype and value.flags.c_contiguous
+            arrays.append(value if ready else self._converted(i, value))
+        return arrays
 
     def sizes(self, arrays: Sequence[Array]) -> dict[str, int]:
         """The symbolic sizes that these arrays have; `InputError` if a shape does not fit."""

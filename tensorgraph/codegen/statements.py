@@ -53,7 +53,7 @@ class Speller:
         comment = ", ".join(map(str, node.types))
         if statement.copied:
             assert statement.buffer is not None
-            return commented(f"np.copyto({statement.buffer.name}, {self._operand(node)})", comment)
+            return commented(f"{statement.buffer.name}[...] = {self._operand(node)}", comment)
         lines = self._in_memory(statement, comment) if statement.buffer else self._fresh(statement, comment)
         if statement.frees:
             lines += broken(f"    del {', '.join(names[source] for source in statement.frees)}")
@@ -62,7 +62,7 @@ class Speller:
     def calls(self, node: Node | None, operands: Sequence[str], out: str, kinds: Sequence[TensorType]) -> list[str]:
         """The calls that compute a node, or copy, with these operands."""
         if node is None:
-            return [f"np.copyto({out}, {operands[0]})"]
+            return [f"{out}[...] = {operands[0]}"]
         return [self._filled(t, node, operands, kinds, out, (), inline=True) for t in in_memory(node)]
 
     def update_operand(self, node: Node) -> str:
@@ -93,7 +93,7 @@ class Speller:
         if node not in self._named:  # only read through another view of its memory
             return [*lines, *commented(last, comment)]
         name = self._program.names[node]
-        if last.startswith("np.copyto(") or f"{buffer.name}_" in last:  # gives nothing, or another view of the memory
+        if "[...] = " in last or f"{buffer.name}_" in last:  # no value, or one of another view of the memory
             return [*lines, *broken(f"    {last}"), *commented(f"{name} = {buffer.name}", comment)]
         return [*lines, *commented(f"{name} = {last}", comment)]
 

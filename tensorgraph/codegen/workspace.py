@@ -82,6 +82,8 @@ def definitions(program: Program, speller: Speller) -> list[Definition]:
         code = spell(node, names) if plain else view_text(node, operands)
         if node in multiplied and isinstance(node.op, BroadcastTo):
             code = f"np.array({code})"  # BLAS would copy it in every call
+        elif not node.type.ndim and not node.op.view and not code.startswith("np.asarray("):
+            code = f"np.asarray({code})"  # NumPy takes an array of no axes in half the time of a number
         found.append(_defined(program.names[node], code, str(node.type)))
     return [*found, *(_defined(name, code) for name, code in speller.views.items())]
 
@@ -185,8 +187,8 @@ def _calls(update: Update, texts: Mapping[Ref, str], speller: Speller, indent: s
         kinds = [] if step.node is None else [source.types[0] for source in step.node.inputs]
         for call in speller.calls(step.node, operands, texts[step.out], kinds):
             function, _, arguments = call.partition("(")
-            if function == "np.copyto":  # it runs Python, between whose instructions signals are handled
-                target, source = arguments.rstrip(")").split(", ")[:2]
+            target, assigned, source = call.partition("[...] = ")
+            if assigned:
                 function, arguments = f"{target}.__setitem__", f"..., {source})"
             lines += broken(f"{indent}    partial({function}, {arguments},")
     return [*lines, f"{indent}]"]

@@ -447,4 +447,4 @@ class Cast(Elementwise):
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
         """A copy that casts; of complex numbers to real ones NumPy warns."""
-        return () if types[0].dtype.kind == "c" != self.to.kind else ('np.copyto({out}, {0}, casting="unsafe")',)
+        return () if types[0].dtype.kind == "c" != self.to.kind else ("{out}[...] = {0}",)

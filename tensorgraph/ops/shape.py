@@ -48,7 +48,7 @@ class Reshape(_Movement):
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
         """A copy into memory seen in the operand's shape: for what does not lie in row-major order."""
-        return ("np.copyto({out:as0}, {0})",)
+        return ("{out:as0}[...] = {0}",)
 
 
 def infer_shape(shape: Shape, wanted: Shape) -> Shape:

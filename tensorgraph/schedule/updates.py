@@ -121,9 +121,10 @@ def _inside(graph: Graph, fixed: set[Node]) -> set[Node]:
 
 def _uninterrupted(node: Node) -> bool:
     """Whether NumPy computes it without running Python: only then no signal is handled in between."""
-    functions = [text.partition("(")[0].removeprefix("np.") for text in in_memory(node)]
-    plain = all(name == "copyto" or isinstance(getattr(np, name, None), np.ufunc) for name in functions)
-    return bool(functions) and plain and not node.op.scratch([source.type for source in node.inputs])
+    ways = in_memory(node)
+    functions = [text.partition("(")[0].removeprefix("np.") for text in ways if "[...] = " not in text]
+    plain = all(isinstance(getattr(np, name, None), np.ufunc) for name in functions)
+    return bool(ways) and plain and not node.op.scratch([source.type for source in node.inputs])
 
 
 def _fits(node: Node, updated: set[Node]) -> bool:

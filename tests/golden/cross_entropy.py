@@ -47,9 +47,9 @@ def workspace(state, batch):
     arange = np.arange(0, 0 + (batch) * 1, 1, dtype=np.int64)  # int64[batch]
     expand_dims = np.expand_dims(arange, (1,))  # int64[batch, 1]
     dim_size = np.asarray(batch)  # int64[]
-    astype = dim_size.astype(np.float32)  # float32[]
-    d_divide = np.divide(-1.0, astype)  # float32[]
-    d_subtract = np.negative(d_divide)  # float32[]
+    astype = np.asarray(dim_size.astype(np.float32))  # float32[]
+    d_divide = np.asarray(np.divide(-1.0, astype))  # float32[]
+    d_subtract = np.asarray(np.negative(d_divide))  # float32[]
     return (m0, m1, m2, m3, m4, m5, expand_dims, astype, d_divide, d_subtract)
 
 

@@ -39,7 +39,7 @@ def workspace(state, batch):
     broadcast_to = np.array(np.broadcast_to(np.float64(1.0), (1, batch)))  # float64[1, batch]
     squeeze = np.squeeze(m0, (0,))  # float64[8]
     dim_size = np.asarray(batch)  # int64[]
-    astype = dim_size.astype(np.float64)  # float64[]
+    astype = np.asarray(dim_size.astype(np.float64))  # float64[]
     squeeze_2 = np.squeeze(m4, (0,))  # float64[8]
     return (scale, m0, m1, m2, m3, m4, m5, broadcast_to, squeeze, astype, squeeze_2)
 
