@@ -30,13 +30,12 @@ def buffers(batch):
         np.empty((batch, 10), np.float32),  # m2
         np.empty((batch, 1), np.float32),  # m3
         np.empty((), np.float32),  # m4
-        np.empty((), np.float32),  # m5
     )
 
 
 def compute(logits, labels, state, memory):
     """Outputs, then next values of the state."""
-    m0, m1, m2, m3, m4, m5 = memory
+    m0, m1, m2, m3, m4 = memory
     batch = logits.shape[0]
     max_1 = np.max(logits, axis=(1,), keepdims=True, out=m0)  # float32[batch, 1]
     subtract = np.subtract(logits, max_1, out=m1)  # float32[batch, 10]
@@ -57,10 +56,10 @@ def compute(logits, labels, state, memory):
     loss = np.negative(divide)  # float32[]
 
     # gradient
-    d_divide = np.divide(-1.0, astype, out=m4)  # float32[]
-    d_subtract = np.negative(d_divide, out=m5)  # float32[]
+    d_subtract = np.divide(1.0, astype, out=m4)  # float32[]
     d_log = np.divide(d_subtract, sum_1, out=m0)  # float32[batch, 1]
     d_exp = np.multiply(d_log, exp, out=m2)  # float32[batch, 10]
+    d_divide = np.divide(-1.0, astype, out=m4)  # float32[]
     # float32[batch, 10]
     d_subtract_2 = np.asarray(index_add(d_exp, d_divide, np.s_[expand_dims, slice_1], True), order="C")
 
