@@ -137,6 +137,21 @@ def neg_of_constant_times(node: Node) -> Tensor | None:
     return None
 
 
+@node_law(e.Negative, samples=[Sample(lambda x: -(3 / x), ("m n",)), Sample(lambda x: -(x / 3), ("m n",))])
+def neg_of_constant_over(node: Node) -> Tensor | None:
+    """-(c / x) = (-c) / x, and -(x / c) = x / (-c)"""
+    (quotient,) = node.inputs
+    if not isinstance(quotient.op, e.Divide):
+        return None
+    over, under = quotient.inputs
+    factor, divisor = constant_of(over), constant_of(under)
+    if factor is not None and factor.dtype.kind == "f":
+        return asarray(-factor) / Tensor(under)
+    if divisor is not None and divisor.dtype.kind == "f":
+        return Tensor(over) / asarray(-divisor)
+    return None
+
+
 @law(kinds="if")
 def abs_neg(x: Tensor) -> Sides:
     """abs(-x) = abs(x)"""

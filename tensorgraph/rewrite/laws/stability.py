@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from tensorgraph.array.functions import (
     abs,
     exp,
@@ -14,6 +16,7 @@ from tensorgraph.array.functions import (
     logsumexp,
     max,
     maximum,
+    minimum,
     sigmoid,
     softplus,
     sqrt,
@@ -29,6 +32,7 @@ from tensorgraph.ops import reduction as r
 from tensorgraph.ops import shape as sh
 from tensorgraph.ops import transcendental as t
 from tensorgraph.rewrite.law import Sample, Sides, law, node_law
+from tensorgraph.rewrite.match import constant_of
 
 ULP = 4  # of functions that are themselves computed in several steps
 
@@ -132,6 +136,8 @@ def _centred(x: Node, axis: tuple[int, ...]) -> bool:
     if not isinstance(x.op, e.Subtract):
         return False
     whole, top = x.inputs
+    if isinstance(top.op, e.Minimum) and constant_of(top.inputs[1]) is not None:
+        top = top.inputs[0]
     return isinstance(top.op, r.Max) and top.op.axis == axis and top.op.keepdims and top.inputs[0] is whole
 
 
@@ -185,7 +191,8 @@ def softmax_centred(node: Node) -> Tensor | None:
     if found is None or found[0].type.dtype.kind != "f" or _centred(*found) or _may_be_empty(*found):
         return None
     x, axis = Tensor(found[0]), found[1]
-    weights = exp(x - max(x, axis, keepdims=True))
+    top = max(x, axis, keepdims=True)
+    weights = exp(x - minimum(top, float(np.finfo(x.dtype).max)))  # beside inf, others stay 0
     return weights / sum(weights, axis, keepdims=True)
 
 
@@ -207,7 +214,7 @@ def _centred_softmax(x: Tensor) -> Tensor:
     return _plain_softmax(x - max(x, 1, keepdims=True))
 
 
-@node_law(t.Log, samples=[Sample(lambda x: log(_centred_softmax(x)), ("m 3",))], tier="stable", ulp=2 * ULP)
+@node_law(t.Log, samples=[Sample(lambda x: log(_centred_softmax(x)), ("m 3",))], tier="stable", ulp=2 * ULP, of=1.0)
 def log_softmax(node: Node) -> Tensor | None:
     """log(exp(x) / sum(exp(x))) = x - log(sum(exp(x))) for x - max(x)"""
     return _log_softmax(node.inputs[0])

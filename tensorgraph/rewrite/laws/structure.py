@@ -7,8 +7,9 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from tensorgraph.array.functions import astype, broadcast_to, expand_dims, permute_dims, reshape, squeeze, sum
-from tensorgraph.array.tensor import Tensor, apply
+from tensorgraph.array.tensor import Tensor, apply, asarray
 from tensorgraph.ir.dims import Shape, dim_key, same_shape
+from tensorgraph.ir.leaves import Constant, constant
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import elementwise as e
 from tensorgraph.ops import indexing as ix
@@ -146,7 +147,7 @@ def broadcast_broadcast(node: Node) -> Tensor | None:
 
 
 def _unrepeated(node: Node) -> Node:
-    """What broadcasts as `node` does: itself without repetition, and without ones in front."""
+    """What broadcasts as `node` does: itself without repetition, and without ones in front; one number as a scalar."""
     while isinstance(node.op, (sh.BroadcastTo, sh.ExpandDims, sh.Reshape)):
         (source,) = node.inputs
         front = node.type.ndim - source.type.ndim
@@ -155,6 +156,8 @@ def _unrepeated(node: Node) -> Node:
         if not same and not isinstance(node.op, sh.BroadcastTo):
             break
         node = source
+    if isinstance(node.op, Constant) and node.type.ndim and all(n == 1 for n in node.op.value.shape):
+        return constant(node.op.value.reshape(()))
     return node
 
 
@@ -166,6 +169,7 @@ def _unrepeated(node: Node) -> Node:
         Sample(lambda x, y: x / expand_dims(y, 0), ("m n", "n")),
         Sample(lambda x, y: apply(e.Maximum(), broadcast_to(x, (2, *x.shape)), y), ("m n", "")),
         Sample(lambda x: -broadcast_to(x, (2, *x.shape)), ("m n",)),
+        Sample(lambda x: x * asarray(np.full((1, 1), 3, x.dtype)), ("m n",)),
         Sample(lambda x: astype(broadcast_to(x, (2, *x.shape)), "complex128"), ("m n",)),
     ],
     kinds="f",
