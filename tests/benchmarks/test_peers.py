@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.peers import __main__ as command
-from tests.benchmarks.peers import fresh, quiet
+from tests.benchmarks.peers import fresh, quiet, session
 from tests.benchmarks.peers.catalogue import BY_HAND, OURS, PEERS, Peer, builder, chosen, variants
 from tests.benchmarks.peers.checks import difference
 from tests.benchmarks.peers.measure import MOST, entries, rounds
@@ -333,6 +333,52 @@ def test_a_worker_that_dies_says_why() -> None:
     with pytest.raises(DiedError, match=r"^its process ended with 1: KeyError: 'nobody'$"):
         worker.receive()
     worker.close()
+
+
+class Frail:
+    """A worker that prepares what it is asked to, and ends at the first turn; `deadly` ends it earlier."""
+
+    deadly = ""
+
+    def __init__(self, raised: bool) -> None:
+        self.asked: list[dict[str, object]] = []
+
+    def send(self, **request: object) -> None:
+        self.asked.append(request)
+
+    def receive(self) -> dict[str, object]:
+        request = self.asked.pop(0)
+        if request["do"] == "turn" or request.get("label", "") == self.deadly:
+            raise DiedError("its process ended with -9: it said nothing")
+        return {"seconds": 0.1}
+
+    def ask(self, **request: object) -> dict[str, object]:
+        self.send(**request)
+        return self.receive()
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_process_that_ends_in_a_turn_leaves_the_row_without_figures(monkeypatch) -> None:
+    monkeypatch.setattr(session, "Worker", Frail)
+    with session.Family(variants([NAMED[OURS], NAMED["pytensor"]], ""), session.Settings(smoke=True)) as family:
+        line = family.line(ROW)
+        assert line.entries == ()
+        assert set(line.left_out.values()) == {"its process ended with -9: it said nothing"}
+        assert family.workers == {}
+
+
+def test_a_process_that_ends_while_it_prepares_takes_only_its_own_with_it(monkeypatch) -> None:
+    monkeypatch.setattr(session, "Worker", Frail)
+    monkeypatch.setattr(Frail, "deadly", "numpy")
+    monkeypatch.setattr(session, "rounds", lambda turns, budget, least: [dict.fromkeys(turns, 1.0)])
+    wanted = [NAMED[OURS], NAMED["numpy"], NAMED["jax"], NAMED["pytensor"]]
+    with session.Family(variants(wanted, ""), session.Settings(smoke=True)) as family:
+        left_out = family.line(ROW).left_out
+    assert left_out["numpy"] == "its process ended with -9: it said nothing"
+    assert left_out["jax"] == left_out[OURS] == "its process ended before"
+    assert "pytensor" not in left_out
 
 
 def test_a_run_from_end_to_end(capsys, tmp_path) -> None:

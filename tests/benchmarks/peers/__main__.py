@@ -25,7 +25,7 @@ SAMPLE = 2.0  # seconds of looking at others before the first row
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 1 if another process held the machine, a figure of ours is missing, or a peer is wrong."""
     options = _options(arguments)
-    settings = Settings(options.seconds, options.smoke)
+    settings = Settings(options.seconds, options.smoke, options.force)
     peers, missing = chosen(options.peers)
     wanted = [name for name in names() if re.search(options.rows, name, re.IGNORECASE)]
     if options.list:
@@ -65,7 +65,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="LIST",
         help=f"of {', '.join(peer.name for peer in PEERS)}",
     )
-    parser.add_argument("--seconds", type=float, default=6.0, help="of turns for each row (6)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of turns for each row (5)")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes and one round: does it run?")
     parser.add_argument(
         "--force", action="store_true", help="report although another process holds the machine, and say so"

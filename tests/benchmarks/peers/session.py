@@ -32,10 +32,13 @@ class Settings:
         Of turns, for each row.
     smoke
         Tiny sizes and one round: does it run?
+    force
+        Do not measure again what others disturbed.
     """
 
-    seconds: float = 6.0
+    seconds: float = 5.0
     smoke: bool = False
+    force: bool = False
 
 
 def names() -> list[str]:
@@ -69,7 +72,7 @@ def lines(wanted: Iterable[str], peers: Sequence[Peer], settings: Settings, tell
 def _undisturbed(measure: Callable[[], Line], settings: Settings) -> Line:
     """The line, with what others held meanwhile; the calmer of two if the first was disturbed."""
     first = _watched(measure)
-    if settings.smoke or not first.disturbed or first.disturbed <= LIMIT:
+    if settings.smoke or settings.force or not first.disturbed or first.disturbed <= LIMIT:
         return first
     again = _watched(measure)
     return min(first, again, key=lambda line: line.disturbed or 0.0)
@@ -94,12 +97,23 @@ class Family:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self.workers.values():
-            worker.close()
+        self._close()
         self.folder.cleanup()
 
+    def _close(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+        self.workers.clear()
+
     def line(self, row: Row) -> Line:
-        """Build, check and measure a row."""
+        """Build, check and measure a row; without figures if a process ends while it is measured."""
+        try:
+            return self._measured(row)
+        except DiedError as error:
+            self._close()
+            return Line(row.name, "ms", (), {variant.label: str(error) for variant in self.wanted})
+
+    def _measured(self, row: Row) -> Line:
         path = str(Path(self.folder.name) / "reference.npz")
         what = {"row": row.name, "smoke": self.settings.smoke, "path": path}
         self._worker(("shared", False)).ask(do="reference", **what)
@@ -109,38 +123,33 @@ class Family:
                 left_out[variant.label] = answer["left_out"]
             elif "refused" in answer:
                 left_out[variant.label] = f"wrong, so not timed: {answer['refused']}"
-        turns = {
-            variant.label: self._turn(variant)
-            for variant in self.wanted
-            if variant.label not in left_out and variant.process in self.workers
-        }
+        for variant in self.wanted:
+            if variant.process not in self.workers:  # what it had prepared is lost too
+                left_out.setdefault(variant.label, "its process ended before")
+        turns = {variant.label: self._turn(variant) for variant in self.wanted if variant.label not in left_out}
         smoke = self.settings.smoke
-        found = rounds(turns, 0.0 if smoke else self.settings.seconds, least=1 if smoke else LEAST)
+        found = rounds(turns, 0.0 if smoke else self.settings.seconds, least=1 if smoke else LEAST) if turns else []
         for worker in self.workers.values():
             worker.ask(do="drop")
         return Line(row.name, "ms", tuple(entries(found)), left_out)
 
     def _prepared(self, what: dict[str, Any]) -> Iterable[tuple[Variant, dict[str, Any]]]:
-        """Build and check; processes at the same time, those of one process one after the other."""
-        queues: dict[tuple[str, bool], list[Variant]] = {}
+        """Build and check: those of one process one after the other, processes at the same time."""
+        sent: list[Variant] = []
         for variant in self.wanted:
-            queues.setdefault(variant.process, []).append(variant)
-        while queues:
-            sent = []
-            for process, queue in list(queues.items()):
-                variant = queue.pop(0)
-                if not queue:
-                    del queues[process]
-                try:
-                    self._worker(process).send(do="prepare", label=variant.label, **what)
-                    sent.append(variant)
-                except DiedError as error:
-                    yield variant, self._lost(variant, error)
-            for variant in sent:
-                try:
-                    yield variant, self._worker(variant.process).receive()
-                except DiedError as error:
-                    yield variant, self._lost(variant, error)
+            try:
+                self._worker(variant.process).send(do="prepare", label=variant.label, **what)
+                sent.append(variant)
+            except DiedError as error:
+                yield variant, self._lost(variant, error)
+        for variant in sent:
+            if variant.process not in self.workers:
+                yield variant, {"left_out": "its process ended before"}
+                continue
+            try:
+                yield variant, self.workers[variant.process].receive()
+            except DiedError as error:
+                yield variant, self._lost(variant, error)
 
     def _lost(self, variant: Variant, error: DiedError) -> dict[str, Any]:
         self.workers.pop(variant.process).close()
