@@ -35,6 +35,9 @@ WALK = "It spares a walk below the arguments, to nodes through which no derivati
 UNUSED = "What stands there is not taken: it only has to be in the domain."
 NORM = "The divisor is the length of a vector of which this is a part: if it is 0, so is the part."
 SUMMED = "The terms of a series are added in another order: its last bits may differ."
+TRUTH = "A sum of truth values is 0 where all of them are false, whatever its dtype."
+POSITIVE = "No step of a slice is 0: Python refuses it."
+GIVEN = "Its callers give cotangents of the type of their node already."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -60,7 +63,11 @@ REASONS: Mapping[str, str] = {
     r"numerics/adaptive_pool\.py: adaptive_max_pool_select: x -> \(t\):2": SAME,
     r"numerics/conv\.py: conv\w*: np\.result_type\(\w, \w\) -> \(np\.result_type\(.*": SYMMETRIC,
     r"ops/conv\.py: \w+\.infer: self\.check\(\w, \w\) -> .*": SYMMETRIC,
-    r"numerics/pool\.py: max_pool_select: x -> \(t\)(:2)?": SAME,
+    r"numerics/pool\.py: max_pool_select: x -> \(t\)(:[23])?": SAME,
+    r"numerics/pool\.py: max_pool_grad: x -> \(g\):2": BLOCKS,
+    r"autodiff/engine\.py: _mask_below: astype\(mask, np\.float32\) -> \(mask\)": TRUTH,
+    r"autodiff/engine\.py: pull_back: _conformed\(value, node\) -> \(value\)": GIVEN,
+    r"ops/indexing\.py: slice_length: step > 0 -> \(step >= 0\)": POSITIVE,
     r"autodiff/structural\.py: ratio: b -> \(a\)": NORM,
     r"autodiff/engine\.py: pull_back: frozenset\(wrt\) -> .*": WALK,
     r"autodiff/structural\.py: softmax_weights: where\(count == 0, 1, count\) -> .*": UNUSED,

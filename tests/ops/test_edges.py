@@ -17,7 +17,7 @@ from tensorgraph.ir.leaves import Constant, Placeholder
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.types import TensorType
-from tensorgraph.ops import conv, shape
+from tensorgraph.ops import conv, pool, shape
 from tensorgraph.ops.elementwise import Clip
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.numerics.basic import logsumexp, sinc_derivative
@@ -64,6 +64,19 @@ def test_several_outputs_of_each_group(groups: int, outputs: int) -> None:
         np.testing.assert_allclose(Op.evaluate(op, *operands), op.evaluate(*operands), rtol=1e-12, atol=1e-12)
 
 
+def test_dtypes_of_gradients_of_windows() -> None:
+    """Those of the cotangent, or the wider of two."""
+    x, g = np.arange(6.0, dtype=np.float32).reshape(1, 1, 6), np.ones((1, 1, 3))
+    op = pool.MaxPoolGrad(stride=(2,), padding=((0, 0),), dilation=(1,), kernel=(2,), ceil_mode=False)
+    for operands in ((g, x), (g, x.astype("int64")), (g * 1j, x)):
+        found = Op.evaluate(op, *operands)
+        assert found.dtype == operands[0].dtype
+        np.testing.assert_array_equal(found, op.evaluate(*operands))
+    none = conv.ConvInputGrad(stride=(1,), padding=((0, 0),), dilation=(1,), groups=1, size=(6,))
+    assert Op.evaluate(none, np.ones((0, 1, 5)), np.ones((1, 1, 2), np.float32)).dtype == np.float64
+    assert Op.evaluate(none, np.ones((0, 1, 5), np.float32), np.ones((1, 1, 2))).dtype == np.float64
+
+
 # ---- segments
 
 
@@ -83,6 +96,14 @@ def test_rows_counted_from_the_end() -> None:
     for outside in ([-4, 0], [3, 0], [0, -4], [-1, 3]):
         with pytest.raises(IndexError, match=r"^scatter_add_rows: index -?\d \.\. -?\d is out of bounds for 3 rows$"):
             scatter_add_rows((3, 2), np.array(outside), np.ones((2, 2)))
+
+
+def test_products_of_segments_in_any_order() -> None:
+    """Known or unknown, rows go back to where they were."""
+    ids, x = np.array([1, 2, 0, 2, 1, 0, 2]), np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0])
+    wanted = [np.prod(x[(ids == ids[i]) & (np.arange(7) != i)]) for i in range(7)]
+    found = tg.grad(lambda x: tg.sum(tg.segment_prod(x, ids, 3)))(tg.asarray(x))
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-14)
 
 
 # ---- derivatives
