@@ -123,6 +123,12 @@ def test_logaddexp_of_infinity(a: float, b: float, wanted: tuple[int, int]) -> N
     assert tuple(map(float, tg.grad(tg.logaddexp, (0, 1))(tg.asarray(a), tg.asarray(b)))) == wanted
 
 
+def test_an_exponent_that_is_a_parameter() -> None:
+    x, p = tg.asarray(2.0), tg.Parameter(np.array(3.0), dtype="float64", name="p")
+    assert float(tg.gradients(tg.pow(x, p), x)) == 12.0
+    assert float(tg.gradients(tg.pow(x, p), p)) == pytest.approx(8 * np.log(2))
+
+
 @pytest.mark.parametrize(("a", "b", "wanted"), [
     (1 + 1j, 0j, np.conj(np.log(1 + 1j))), (0j, 2 + 0j, 0), (0j, 0j, 0), (2j, 1 + 0j, np.conj(2j * np.log(2j))),
 ])  # fmt: skip
