@@ -38,6 +38,7 @@ SUMMED = "The terms of a series are added in another order: its last bits may di
 TRUTH = "A sum of truth values is 0 where all of them are false, whatever its dtype."
 POSITIVE = "No step of a slice is 0: Python refuses it."
 GIVEN = "Its callers give cotangents of the type of their node already."
+WORDS = "Numbers have at most 8 bytes or 16."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -86,6 +87,9 @@ REASONS: Mapping[str, str] = {
     r"numerics/basic\.py: logsumexp: np\.zeros_like\(top\) -> .*": INFINITE,
     r"numerics/basic\.py: (sigmoid|softplus): x \+ np\.float16\(0\) -> .*": ZERO,
     r"ops/linalg\.py: matmul_dtype: np\.result_type\(a, b\) -> .*": SYMMETRIC,
+    r"autodiff/structural\.py: spread: broadcast_to\(restored\(n, g\), x\.shape\) -> .*": SHAPED,
+    r"numerics/pool\.py: pool_taps: all\(\(part\.start < part\.stop .* -> \(any\(.*": EMPTY,
+    r"numerics/pool\.py: pool_keep: values\.dtype\.itemsize > 8 -> .*": WORDS,
     r"numerics/pool\.py: pool_taps: max\(min\(.* -> \(min\(.*": EMPTY,
     r"numerics/pool\.py: pool_taps: (part\.start < part\.stop -> .*|target -> \(source\):2)": EMPTY,
     r"numerics/segment\.py: segment_starts: ids\.size -> .*": CUT,

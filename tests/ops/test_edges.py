@@ -49,6 +49,24 @@ def test_counts_of_windows(ceil_mode: bool) -> None:
             assert window_count(0, n, kernel, stride, (low, high), dilation, ceil_mode) == wanted
 
 
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("count_include_pad", [False, True])
+def test_means_of_windows(ceil_mode: bool, count_include_pad: bool) -> None:
+    """The fast forms are the definitions: where windows overhang, padding counts and what is beyond it does not."""
+    for n, kernel, stride, low, high in product(range(1, 6), (1, 2, 3), (1, 2, 3), (0, 1), (0, 1)):
+        if max(low, high) > kernel // 2 or n + low + high < kernel:
+            continue
+        options: dict[str, Any] = {
+            "stride": (stride,), "padding": ((low, high),), "dilation": (1,), "kernel": (kernel,),
+            "ceil_mode": ceil_mode, "count_include_pad": count_include_pad,
+        }  # fmt: skip
+        x = np.random.default_rng(n).normal(size=(1, 1, n))
+        y = pool.AvgPool(**options).evaluate(x)
+        np.testing.assert_allclose(Op.evaluate(pool.AvgPool(**options), x), y, rtol=1e-13, err_msg=str(options))
+        back = pool.AvgPoolGrad(**options, size=(n,))
+        np.testing.assert_allclose(Op.evaluate(back, y), back.evaluate(y), rtol=1e-13, err_msg=str(options))
+
+
 @pytest.mark.parametrize(("groups", "outputs"), [(2, 4), (3, 6), (2, 2), (1, 3)])
 def test_several_outputs_of_each_group(groups: int, outputs: int) -> None:
     """Depthwise convolutions with a multiplier, too: the fast forms are the definitions."""
