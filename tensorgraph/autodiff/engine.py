@@ -256,8 +256,3 @@ def _conformed(value: Tensor, source: Node) -> Tensor:
     if value.dtype.kind == "c" and kind.dtype.kind != "c":
         value = real(value)
     return value if value.dtype == kind.dtype else astype(value, kind.dtype)
-
-
-def zeros_for(node: Node) -> Tensor:
-    """The derivative with respect to something that is not there."""
-    return zeros(node.type.shape, dtype=node.type.dtype)

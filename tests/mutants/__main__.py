@@ -22,6 +22,7 @@ def main() -> int:
     count = len(every) if options.all else options.sample
     wanted = [m for m in every if not options.source or m.target.path.startswith(tuple(options.source))]
     chosen = [m for m in sampled(wanted, count, options.seed) if not _settled(m, known)]
+    chosen.sort(key=lambda m: m in known)  # first those that were never tried
     start = time.monotonic()
     limit = None if options.minutes is None else 60 * options.minutes
 

@@ -35,13 +35,17 @@ WALK = "It spares a walk below the arguments, to nodes through which no derivati
 UNUSED = "What stands there is not taken: it only has to be in the domain."
 NORM = "The divisor is the length of a vector of which this is a part: if it is 0, so is the part."
 SUMMED = "The terms of a series are added in another order: its last bits may differ."
+TRUTH = "A sum of truth values is 0 where all of them are false, whatever its dtype."
+POSITIVE = "No step of a slice is 0: Python refuses it."
+GIVEN = "Its callers give cotangents of the type of their node already."
+WORDS = "Numbers have at most 8 bytes or 16."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
     r"numerics/conv\.py: conv(_\w+_grad)?: (8 \* o|c \* taps|groups \* depth) \* positions -> .*": BLOCKS,
     r"codegen/emit\.py: broken_comment: textwrap\.wrap\(text, 110\) -> .*": LINES,
     r"codegen/emit\.py: _unpacked: len\(line\) <= 120 -> .*": LINES,
-    r"autodiff/rules\.py: RULES\[ix\.Index(Set|Add)\]: i < 2 -> \(i < 3\)": INDICES,
+    r"autodiff/rules\.py: RULES\[ix\.Index(Set|Add)\]: i < 2 -> \(i (< 3|<= 2)\)": INDICES,
     r"autodiff/rules\.py: _zero: x -> \(g\)": SHAPED,
     r"autodiff/structural\.py: sign_adjoint: x -> \(g\):2": SHAPED,
     r"autodiff/structural\.py: (sign_adjoint: x -> \(g\)|extreme_adjoint: g -> \(x\))": LIKE,
@@ -60,7 +64,11 @@ REASONS: Mapping[str, str] = {
     r"numerics/adaptive_pool\.py: adaptive_max_pool_select: x -> \(t\):2": SAME,
     r"numerics/conv\.py: conv\w*: np\.result_type\(\w, \w\) -> \(np\.result_type\(.*": SYMMETRIC,
     r"ops/conv\.py: \w+\.infer: self\.check\(\w, \w\) -> .*": SYMMETRIC,
-    r"numerics/pool\.py: max_pool_select: x -> \(t\)(:2)?": SAME,
+    r"numerics/pool\.py: max_pool_select: x -> \(t\)(:[23])?": SAME,
+    r"numerics/pool\.py: max_pool_grad: x -> \(g\):2": BLOCKS,
+    r"autodiff/engine\.py: _mask_below: astype\(mask, np\.float32\) -> \(mask\)": TRUTH,
+    r"autodiff/engine\.py: pull_back: _conformed\(value, node\) -> \(value\)": GIVEN,
+    r"ops/indexing\.py: slice_length: step > 0 -> \(step >= 0\)": POSITIVE,
     r"autodiff/structural\.py: ratio: b -> \(a\)": NORM,
     r"autodiff/engine\.py: pull_back: frozenset\(wrt\) -> .*": WALK,
     r"autodiff/structural\.py: softmax_weights: where\(count == 0, 1, count\) -> .*": UNUSED,
@@ -79,6 +87,9 @@ REASONS: Mapping[str, str] = {
     r"numerics/basic\.py: logsumexp: np\.zeros_like\(top\) -> .*": INFINITE,
     r"numerics/basic\.py: (sigmoid|softplus): x \+ np\.float16\(0\) -> .*": ZERO,
     r"ops/linalg\.py: matmul_dtype: np\.result_type\(a, b\) -> .*": SYMMETRIC,
+    r"autodiff/structural\.py: spread: broadcast_to\(restored\(n, g\), x\.shape\) -> .*": SHAPED,
+    r"numerics/pool\.py: pool_taps: all\(\(part\.start < part\.stop .* -> \(any\(.*": EMPTY,
+    r"numerics/pool\.py: pool_keep: values\.dtype\.itemsize > 8 -> .*": WORDS,
     r"numerics/pool\.py: pool_taps: max\(min\(.* -> \(min\(.*": EMPTY,
     r"numerics/pool\.py: pool_taps: (part\.start < part\.stop -> .*|target -> \(source\):2)": EMPTY,
     r"numerics/segment\.py: segment_starts: ids\.size -> .*": CUT,

@@ -17,7 +17,7 @@ from tensorgraph.ir.leaves import Constant, Placeholder
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.types import TensorType
-from tensorgraph.ops import conv, shape
+from tensorgraph.ops import conv, pool, shape
 from tensorgraph.ops.elementwise import Clip
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.numerics.basic import logsumexp, sinc_derivative
@@ -49,6 +49,24 @@ def test_counts_of_windows(ceil_mode: bool) -> None:
             assert window_count(0, n, kernel, stride, (low, high), dilation, ceil_mode) == wanted
 
 
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("count_include_pad", [False, True])
+def test_means_of_windows(ceil_mode: bool, count_include_pad: bool) -> None:
+    """The fast forms are the definitions: where windows overhang, padding counts and what is beyond it does not."""
+    for n, kernel, stride, low, high in product(range(1, 6), (1, 2, 3), (1, 2, 3), (0, 1), (0, 1)):
+        if max(low, high) > kernel // 2 or n + low + high < kernel:
+            continue
+        options: dict[str, Any] = {
+            "stride": (stride,), "padding": ((low, high),), "dilation": (1,), "kernel": (kernel,),
+            "ceil_mode": ceil_mode, "count_include_pad": count_include_pad,
+        }  # fmt: skip
+        x = np.random.default_rng(n).normal(size=(1, 1, n))
+        y = pool.AvgPool(**options).evaluate(x)
+        np.testing.assert_allclose(Op.evaluate(pool.AvgPool(**options), x), y, rtol=1e-13, err_msg=str(options))
+        back = pool.AvgPoolGrad(**options, size=(n,))
+        np.testing.assert_allclose(Op.evaluate(back, y), back.evaluate(y), rtol=1e-13, err_msg=str(options))
+
+
 @pytest.mark.parametrize(("groups", "outputs"), [(2, 4), (3, 6), (2, 2), (1, 3)])
 def test_several_outputs_of_each_group(groups: int, outputs: int) -> None:
     """Depthwise convolutions with a multiplier, too: the fast forms are the definitions."""
@@ -62,6 +80,19 @@ def test_several_outputs_of_each_group(groups: int, outputs: int) -> None:
         (conv.ConvWeightGrad(**plain, kernel=(3,)), (x, g)),
     ):
         np.testing.assert_allclose(Op.evaluate(op, *operands), op.evaluate(*operands), rtol=1e-12, atol=1e-12)
+
+
+def test_dtypes_of_gradients_of_windows() -> None:
+    """Those of the cotangent, or the wider of two."""
+    x, g = np.arange(6.0, dtype=np.float32).reshape(1, 1, 6), np.ones((1, 1, 3))
+    op = pool.MaxPoolGrad(stride=(2,), padding=((0, 0),), dilation=(1,), kernel=(2,), ceil_mode=False)
+    for operands in ((g, x), (g, x.astype("int64")), (g * 1j, x)):
+        found = Op.evaluate(op, *operands)
+        assert found.dtype == operands[0].dtype
+        np.testing.assert_array_equal(found, op.evaluate(*operands))
+    none = conv.ConvInputGrad(stride=(1,), padding=((0, 0),), dilation=(1,), groups=1, size=(6,))
+    assert Op.evaluate(none, np.ones((0, 1, 5)), np.ones((1, 1, 2), np.float32)).dtype == np.float64
+    assert Op.evaluate(none, np.ones((0, 1, 5), np.float32), np.ones((1, 1, 2))).dtype == np.float64
 
 
 # ---- segments
@@ -85,6 +116,14 @@ def test_rows_counted_from_the_end() -> None:
             scatter_add_rows((3, 2), np.array(outside), np.ones((2, 2)))
 
 
+def test_products_of_segments_in_any_order() -> None:
+    """Known or unknown, rows go back to where they were."""
+    ids, x = np.array([1, 2, 0, 2, 1, 0, 2]), np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0])
+    wanted = [np.prod(x[(ids == ids[i]) & (np.arange(7) != i)]) for i in range(7)]
+    found = tg.grad(lambda x: tg.sum(tg.segment_prod(x, ids, 3)))(tg.asarray(x))
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-14)
+
+
 # ---- derivatives
 
 
@@ -100,6 +139,12 @@ def test_clip_to_one_number(x: float, wanted: tuple[int, int, int]) -> None:
 ])  # fmt: skip
 def test_logaddexp_of_infinity(a: float, b: float, wanted: tuple[int, int]) -> None:
     assert tuple(map(float, tg.grad(tg.logaddexp, (0, 1))(tg.asarray(a), tg.asarray(b)))) == wanted
+
+
+def test_an_exponent_that_is_a_parameter() -> None:
+    x, p = tg.asarray(2.0), tg.Parameter(np.array(3.0), dtype="float64", name="p")
+    assert float(tg.gradients(tg.pow(x, p), x)) == 12.0
+    assert float(tg.gradients(tg.pow(x, p), p)) == pytest.approx(8 * np.log(2))
 
 
 @pytest.mark.parametrize(("a", "b", "wanted"), [

@@ -112,7 +112,9 @@ def max_pool_hits(
 
 def pool_keep(values: np.ndarray, hit: np.ndarray) -> np.ndarray:
     """Give ``values`` where ``hit``, else 0, by masking bits: no branch to mispredict, no NaN from infinity times 0."""
-    mask = np.negative(hit.view(np.int8), dtype=f"i{values.dtype.itemsize}")
+    mask = np.negative(hit.view(np.int8), dtype=f"i{min(values.dtype.itemsize, 8)}")
+    if values.dtype.itemsize > 8:  # a complex number of two words
+        mask = np.repeat(mask, 2, axis=-1)
     return (np.ascontiguousarray(values).view(mask.dtype) & mask).view(values.dtype)
 
 
