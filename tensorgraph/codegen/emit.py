@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 from tensorgraph.codegen.helpers import Definitions, Import, define
 from tensorgraph.codegen.layout import broken, commented, listed
-from tensorgraph.codegen.runtime import call, carve
+from tensorgraph.codegen.runtime import call, carve, refuse_nan
 from tensorgraph.codegen.sizes import read_sizes, size_expressions, workspace_sizes
 from tensorgraph.codegen.statements import Speller
 from tensorgraph.codegen.workspace import definitions, identifiers, pruned, state_layout, update_lines
@@ -20,9 +20,9 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import literal, spell
 from tensorgraph.ops.custom import Custom
 from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED
-from tensorgraph.schedule.program import Arena, Program
+from tensorgraph.schedule.program import Arena, Program, Statement
 
-__all__ = ["Module", "emit"]
+__all__ = ["Module", "Probe", "emit"]
 
 UPDATE_IMPORTS = (
     Import("collections", "deque", "deque"),
@@ -47,8 +47,9 @@ class Module:
         Lines of small constants; of the functions ``workspace`` and ``compute``.
     functions
         Functions that the user defined, by the names under which they are called.
-    statements
-        The line of ``source`` at which each statement begins, and its node.
+    offsets, updates
+        The lines of ``body``, counted from 0, at which each statement begins, with its node, and each group of
+        updates.
     """
 
     summary: Sequence[str]
@@ -57,6 +58,7 @@ class Module:
     body: Sequence[str]
     functions: Mapping[str, Callable[..., Any]]
     offsets: Sequence[tuple[int, Node]]
+    updates: Sequence[int] = ()
 
     @property
     def source(self) -> str:
@@ -77,6 +79,11 @@ class Module:
             ]
         lines += _definition_lines(known)
         return [*lines, "", ""]
+
+    def lines(self) -> list[int]:
+        """The line of the source, counted from 1, of each statement and then of each group of updates."""
+        first = len(self.head()) + 1
+        return [first + offset for offset in (*(offset for offset, _ in self.offsets), *self.updates)]
 
     def locate(self, line: int) -> Node | None:
         """The node computed at this line of the source."""
@@ -114,7 +121,10 @@ def _merged(imports: Sequence[Import]) -> list[str]:
     return list(lines.values())
 
 
-def emit(program: Program, name: str, *, locations: bool = True) -> Module:
+Probe: TypeAlias = Literal["clock", "nan"]
+
+
+def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | None = None) -> Module:
     """A module with two functions: ``workspace`` makes memory and views of it, ``compute`` runs the program.
 
     Parameters
@@ -125,6 +135,9 @@ def emit(program: Program, name: str, *, locations: bool = True) -> Module:
         What the kernel is called, in the module's docstring.
     locations
         Name the user's files and lines in comments.
+    probe
+        What to do after every statement: ``"clock"`` calls ``tick``, which whoever loads the module puts into it;
+        ``"nan"`` raises `FloatingPointError` if the result has a NaN.
 
     Raises
     ------
@@ -133,8 +146,8 @@ def emit(program: Program, name: str, *, locations: bool = True) -> Module:
     """
     customs = _custom_names(program)
     speller = Speller(program, customs, Namer([*_taken(program), *customs.values()]))
-    lines, offsets = _statements(program, speller, locations)
-    workspace, held = _workspace(program, speller, lines)
+    lines, offsets = _statements(program, speller, locations, probe)
+    workspace, held, updates = _workspace(program, speller, lines, probe)
     head = [*workspace, "", "", *_compute_head(program, held)]
     offsets = [(len(head) + offset, node) for offset, node in offsets]
     constants = [
@@ -145,8 +158,8 @@ def emit(program: Program, name: str, *, locations: bool = True) -> Module:
     ]
     constants += [line for number, code in speller.numbers.items() for line in broken(f"{number} = {code}")]
     functions = {name: function for function, name in customs.items()}
-    definitions = _definitions(program, customs)
-    return Module(_summary(program, name), definitions, constants, [*head, *lines], functions, offsets)
+    definitions = _definitions(program, customs, probe)
+    return Module(_summary(program, name), definitions, constants, [*head, *lines], functions, offsets, updates)
 
 
 def _summary(program: Program, name: str) -> list[str]:
@@ -181,23 +194,27 @@ def _custom_names(program: Program) -> dict[Callable[..., Any], str]:
     return found
 
 
-def _definitions(program: Program, customs: Mapping[Callable[..., Any], str]) -> Definitions:
+def _definitions(program: Program, customs: Mapping[Callable[..., Any], str], probe: Probe | None) -> Definitions:
     """Our helpers, and the users' functions where they can be copied."""
     helpers: dict[str, Callable[..., Any]] = {"call": call} if customs else {}
     helpers |= {"carve": carve} if program.slots else {}
+    helpers |= {"refuse_nan": refuse_nan} if probe == "nan" else {}
     for node in (*program.bound, *(s.node for s in program.statements if s.buffer is None)):
         for helper in () if isinstance(node.op, Custom) else node.op.helpers:
             if helpers.setdefault(helper.__name__, helper) is not helper:
                 raise CompileError(f"two different functions are called {helper.__name__!r}: rename one of them")
-    taken = frozenset(MODULE_NAMES) - {"call", "carve"}
+    taken = frozenset(MODULE_NAMES) - {"call", "carve", "refuse_nan"}
     known = define(helpers, taken)
+    known.absent.update({"tick": "it notes the time"} if probe == "clock" else {})
     known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})
     return define({name: function for function, name in customs.items()}, taken, known) if customs else known
 
 
-def _workspace(program: Program, speller: Speller, compute: list[str]) -> tuple[list[str], list[str]]:
-    """The lines of the function that makes memory, and the names of what it gives."""
-    update = update_lines(program, speller) if program.updates else []
+def _workspace(
+    program: Program, speller: Speller, compute: list[str], probe: Probe | None
+) -> tuple[list[str], list[str], list[int]]:
+    """The lines of the function that makes memory, the names of what it gives, and where groups of updates begin."""
+    update, starts = _updates(program, speller, probe)
     layout = state_layout(program)
     state = [entry.name if isinstance(entry, Arena) else program.names[entry] for entry in layout]
     used = identifiers(compute)
@@ -209,7 +226,20 @@ def _workspace(program: Program, speller: Speller, compute: list[str]) -> tuple[
     lines += _unpacked([name if name in read else "_" for name in state], "state")
     lines += [line for definition in kept for line in definition.lines]
     held += ["update"] if update else []
-    return [*lines, *update, *broken(f"    return {listed(held)}")], held
+    return [*lines, *update, *broken(f"    return {listed(held)}")], held, [len(lines) + start for start in starts]
+
+
+def _updates(program: Program, speller: Speller, probe: Probe | None) -> tuple[list[str], list[int]]:
+    """The lines that list the calls of all updates, and at which of them each group begins."""
+    lines: list[str] = []
+    starts: list[int] = []
+    for update in program.updates:
+        group = update_lines(replace(program, updates=(update,)), speller)
+        fresh = group if not lines else group[group.index("    update = []") + 1 :]
+        comments = (i for i, line in enumerate(fresh) if line.startswith("    # "))
+        starts.append(len(lines) + next(comments, 0))
+        lines += [*fresh, "    update.append(tick)"] if probe == "clock" else fresh
+    return lines, starts
 
 
 def _compute_head(program: Program, held: list[str]) -> list[str]:
@@ -224,9 +254,11 @@ def _compute_head(program: Program, held: list[str]) -> list[str]:
     return [*lines, *_unpacked(held, "memory"), *(f"    {s} = {text}" for s, text in sizes.items() if s in read)]
 
 
-def _statements(program: Program, speller: Speller, locations: bool) -> tuple[list[str], list[tuple[int, Node]]]:
+def _statements(
+    program: Program, speller: Speller, locations: bool, probe: Probe | None
+) -> tuple[list[str], list[tuple[int, Node]]]:
     """The other lines of ``compute``, and at which of them each statement begins."""
-    lines: list[str] = []
+    lines: list[str] = ["    tick()"] if probe == "clock" else []
     offsets: list[tuple[int, Node]] = []
     place = ""
     for statement in program.statements:
@@ -236,15 +268,27 @@ def _statements(program: Program, speller: Speller, locations: bool) -> tuple[li
             lines += ["", f"    # {comment}"] if comment else [""]
         offsets.append((len(lines), statement.node))
         lines += speller.statement(statement)
+        lines += ["    tick()"] if probe == "clock" else _refusal(program, statement) if probe == "nan" else []
     lines += [""] if program.statements else []
     results = _returned(program, program.graph.outputs)
     if not program.updates:
         return [*lines, *broken(f"    return {results}")], offsets
     lines += [
         *broken(f"    outputs = {results}"),
+        *(["    tick()"] if probe == "clock" else []),
         "    deque(map(operator.call, update), 0)  # all at once, whatever interrupts",
     ]
     return [*lines, "    return outputs"], offsets
+
+
+def _refusal(program: Program, statement: Statement) -> list[str]:
+    """The line that looks for a NaN in what a statement has computed; none of a view, or of what can have none."""
+    node, buffer = statement.node, statement.buffer
+    floats = [i for i, kind in enumerate(node.types) if kind.dtype.kind in "fc"]
+    if statement.copied or not floats or (node.op.view and buffer is None):
+        return []
+    names = [buffer.name] if buffer else [name for i in floats if (name := program.targets(node)[i]) != "_"]
+    return broken(f"    refuse_nan({', '.join(names)})") if names else []
 
 
 def _unpacked(names: list[str], whole: str) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import linecache
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -16,8 +14,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tensorgraph.codegen.emit import Module
+from tensorgraph.codegen.explain import Explanation, explained
 from tensorgraph.codegen.inputs import Inputs
+from tensorgraph.codegen.load import loaded, note
 from tensorgraph.codegen.module import save_module
+from tensorgraph.codegen.profile import Profile, measured
 from tensorgraph.codegen.sizes import workspace_sizes
 from tensorgraph.codegen.state import State
 from tensorgraph.ir.graph import Graph
@@ -25,6 +26,7 @@ from tensorgraph.ir.tree import Tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
 from tensorgraph.rewrite.law import Law
+from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.program import Program
 
 __all__ = ["Kernel", "Stage"]
@@ -102,12 +104,13 @@ class Kernel:
         self._inputs = Inputs(name, program.graph)
         self._state = State(program)
         self._turn = RLock() if program.updates else nullcontext()
-        self._filename, namespace = _loaded(name, self.source, module.functions)
+        self._filename, namespace = loaded(name, self.source, module.functions)
         self._workspace: Callable[..., Memory] = namespace["workspace"]
         self._compute: Callable[..., Sequence[Any]] = namespace["compute"]
         self._sizes = workspace_sizes(program)
         self._free: dict[Shapes, list[Space]] = {}
         self._run = _quietly if any(isinstance(s.node.op, Custom) for s in program.statements) else Space.run
+        self._profile: Profile | None = None
         self._state.watch(self)
 
     @property
@@ -127,7 +130,7 @@ class Kernel:
             try:
                 outputs = self._run(space, self._compute, *arrays, space.memory)
             except Exception as error:
-                self._explain(error)
+                note(error, self.name, self._filename, self._module)
                 raise
             space.free.append(space)
         if self._structure == 0:
@@ -152,19 +155,81 @@ class Kernel:
             memory = self._workspace(self._state.arrays(), **{symbol: sizes[symbol] for symbol in self._sizes})
         return Space(memory, _quiet(), free)
 
-    def _explain(self, error: Exception) -> None:
-        """Note the user's line on an error that emitted source raised."""
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self._filename:
-                node = self._module.locate(trace.tb_lineno)
-                if node is not None and trace.tb_frame.f_code.co_name == "compute":
-                    origin = node if node.primal is None else node.primal
-                    where = f" ({origin.location})" if origin.location else ""
-                    what = "" if node.primal is None else "the gradient of "
-                    error.add_note(f"{self.name}: in {what}{origin.op.name}{where}")
-                    return
-            trace = trace.tb_next
+    def profile(self, *args: Any, repeat: int | None = None, **kwargs: Any) -> Profile:
+        """Measure every statement.
+
+        What is measured is the same source with the clock read after each statement. It runs on copies of the
+        state, which stays as it is.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            Arrays, as in a call.
+        repeat
+            How many calls to measure; by default as many as take a fifth of a second, and at least five.
+
+        Returns
+        -------
+        profile
+            Medians, in seconds. `explain` shows them beside what was predicted.
+
+        Raises
+        ------
+        InputError
+            If an input is missing or does not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tensorgraph as tg
+        >>> x = tg.placeholder(("n",), "float64", name="x")
+        >>> profile = tg.compile([x], tg.sum(tg.exp(x))).profile(np.zeros(1000), repeat=10)
+        >>> len(profile.statements), profile.calls, profile.total > 0
+        (2, 10, True)
+        """
+        arrays = self._inputs.read(args, kwargs)
+        with self._turn:
+            sizes = self._inputs.sizes(arrays)
+            self._state.settle()
+            state = [array.copy() if array.flags.writeable else array for array in self._state.arrays()]
+        self._profile = found = measured(self.program, self.name, self._module, arrays, state, sizes, repeat)
+        return found
+
+    def explain(self, *inputs: Any, machine: Machine | None = None, **sizes: int) -> Explanation:
+        """Say of every statement what it costs, and why it stands alone.
+
+        Parameters
+        ----------
+        *inputs
+            Arrays, as in a call: the statements are then measured as well, as by `profile`.
+        machine
+            Where the costs are predicted; by default, `Machine.detect()`.
+        **sizes
+            Without inputs, the size of each symbol: ``explain(batch=32)``. Not needed after a `profile`.
+
+        Returns
+        -------
+        explanation
+            Prints as a table; `Explanation.rows` has it as data.
+
+        Raises
+        ------
+        InputError
+            If a size is missing or unknown, or an input does not fit.
+
+        Examples
+        --------
+        >>> import tensorgraph as tg
+        >>> x = tg.placeholder(("n",), "float64", name="x")
+        >>> table = tg.compile([x], tg.sum(tg.exp(x))).explain(n=1000, machine=tg.Machine.reference)
+        >>> [(row.name, row.op, row.flops, row.why) for row in table.rows]
+        [('exp', 'exp', 1000, 'x is an input'), ('sum_1', 'sum', 1000, 'a reduction')]
+        """
+        profile = self.profile(*inputs) if inputs else self._profile
+        if profile is not None and not inputs and sizes and sizes != profile.sizes:
+            profile = None
+        given = profile.sizes if profile is not None else sizes
+        return explained(self.program, self.name, self._module.lines(), machine or Machine.detect(), given, profile)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a module that runs with NumPy alone, and its state beside it.
@@ -187,14 +252,3 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<Kernel {self.name}({self._inputs}): {len(self.program.statements)} statements>"
-
-
-def _loaded(name: str, source: str, functions: Mapping[str, Callable[..., Any]]) -> tuple[str, dict[str, Any]]:
-    """Run the module's text; tracebacks and debuggers find it in `linecache`."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
-    filename = f"<tensorgraph {name} {digest}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"__name__": f"tensorgraph_{name}", "__file__": filename}
-    exec(compile(source, filename, "exec"), namespace)
-    namespace.update(functions)  # users' functions keep their own globals
-    return filename, namespace

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["arranged", "borrow", "call", "carve", "checked", "give_back", "held", "joined", "load_state", "save_state"]
+__all__ = [
+    "arranged", "borrow", "call", "carve", "checked", "give_back", "held", "joined", "load_state", "refuse_nan",
+    "save_state",
+]  # fmt: skip
 
 
 def call(function: Any, *operands: Any, results: Any) -> Any:
@@ -25,6 +28,13 @@ def call(function: Any, *operands: Any, results: Any) -> Any:
         name = getattr(function, "__name__", "function")
         raise TypeError(f"{name} gave {texts[0]}, where infer= promised {texts[1]}")
     return arrays if len(arrays) > 1 else arrays[0]
+
+
+def refuse_nan(*values: Any) -> None:
+    """FloatingPointError if one of these has a NaN."""
+    for value in values:
+        if np.isnan(value).any():
+            raise FloatingPointError(f"NaN at {tuple(np.argwhere(np.isnan(value))[0].tolist())}")
 
 
 def carve(*sizes: int) -> list[Any]:

@@ -34,8 +34,8 @@ __all__ = ["MODULE_NAMES", "RESERVED", "plan"]
 # What emitted and saved modules call their own parts: what stands in the module, and what in its functions.
 MODULE_NAMES = (
     "Path", "ROWS", "SPACES", "STATE", "arranged", "borrow", "call", "carve", "checked", "compute", "deque",
-    "give_back", "held", "init_state", "load", "load_state", "operator", "os", "partial", "save", "save_state",
-    "workspace", "zipfile",
+    "give_back", "held", "init_state", "load", "load_state", "operator", "os", "partial", "refuse_nan", "save",
+    "save_state", "tick", "workspace", "zipfile",
 )  # fmt: skip
 LOCAL_NAMES = ("memory", "outputs", "part", "path", "pieces", "rows", "spaces", "start", "state", "update")
 RESERVED = (*MODULE_NAMES, *LOCAL_NAMES)
