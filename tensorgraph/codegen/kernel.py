@@ -25,6 +25,7 @@ from tensorgraph.ir.tree import Tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
 from tensorgraph.rewrite.law import Law
+from tensorgraph.schedule.footprint import Footprint
 from tensorgraph.schedule.program import Program
 
 __all__ = ["Kernel", "Stage"]
@@ -112,6 +113,11 @@ class Kernel:
     def graph(self) -> Graph:
         """The graph as it was compiled."""
         return self.program.graph
+
+    @property
+    def memory(self) -> Footprint:
+        """The memory that a call needs, and what for."""
+        return Footprint(self.program)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tree:
         arrays = self._inputs.read(args, kwargs)

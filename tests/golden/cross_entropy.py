@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-c_1_0 = np.array(1.0, np.float32)
-
 
 def carve(*sizes: int) -> list[Any]:
     """One block of memory, cut into pieces of so many bytes that begin at multiples of 64."""
@@ -24,10 +22,10 @@ def carve(*sizes: int) -> list[Any]:
     return [block[first + start : first + start + size] for start, size in zip(starts, sizes, strict=False)]
 
 
-def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
-    """A copy of `x` with `values` added at `index`, repeated places included."""
+def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...], distinct: bool) -> NDArray[Any]:
+    """A copy of `x` with `values` added at `index`, repeated places included unless they are `distinct`."""
     result = np.array(x)
-    if any(isinstance(item, np.ndarray) for item in index):
+    if not distinct and any(isinstance(item, np.ndarray) for item in index):
         np.add.at(result, index, values)
     else:
         result[index] += values
@@ -43,21 +41,19 @@ def workspace(state, batch):
     m3 = np.ndarray((batch, 1), np.float32, pieces[2])
     m4 = np.ndarray((batch, 1), np.float32, pieces[3])
     m5 = np.ndarray((), np.float32, pieces[3])
-    m6 = np.ndarray((batch,), np.float32, pieces[3])
     arange = np.arange(0, 0 + (batch) * 1, 1, dtype=np.int64)  # int64[batch]
     expand_dims = np.expand_dims(arange, (1,))  # int64[batch, 1]
     dim_size = np.asarray(batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
     d_gather = np.broadcast_to(np.float32(0.0), (batch, 10))  # float32[batch, 10]
     d_divide = np.divide(-1.0, astype)  # float32[]
-    d_sum = np.broadcast_to(d_divide, (batch, 1))  # float32[batch, 1]
-    d_subtract_3 = np.expand_dims(m6, (1,))  # float32[batch, 1]
-    return (m0, m1, m2, m3, m4, m5, m6, expand_dims, astype, d_gather, d_sum, d_subtract_3)
+    d_subtract = np.negative(d_divide)  # float32[]
+    return (m0, m1, m2, m3, m4, m5, expand_dims, astype, d_gather, d_divide, d_subtract)
 
 
 def compute(logits, labels, memory):
     """The outputs."""
-    m0, m1, m2, m3, m4, m5, m6, expand_dims, astype, d_gather, d_sum, d_subtract_3 = memory
+    m0, m1, m2, m3, m4, m5, expand_dims, astype, d_gather, d_divide, d_subtract = memory
     max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
     subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
     exp = np.exp(subtract, m2)  # float32[batch, 10]
@@ -72,12 +68,14 @@ def compute(logits, labels, memory):
     loss = np.negative(divide)  # float32[]
 
     # gradient
-    d_gather_2 = np.asarray(index_add(d_gather, d_sum, np.s_[expand_dims, slice_1]), order="C")  # float32[batch, 10]
-    d_subtract = np.add.reduce(d_gather_2, axis=(1,), out=m6)  # float32[batch]
-    np.negative(d_subtract, m6)  # float32[batch]
-    d_log = np.divide(c_1_0, sum_1, m3)  # float32[batch, 1]
-    d_log_2 = np.multiply(d_subtract_3, d_log, m3)  # float32[batch, 1]
-    d_exp = np.multiply(d_log_2, exp, m2)  # float32[batch, 10]
+    # float32[batch, 10]
+    d_gather_2 = np.asarray(index_add(d_gather, d_divide, np.s_[expand_dims, slice_1], False), order="C")
+    # float32[batch, 10]
+    d_subtract_2 = np.asarray(index_add(d_gather, d_subtract, np.s_[expand_dims, slice_1], False), order="C")
+    d_subtract_3 = np.add.reduce(d_subtract_2, axis=(1,), out=m4, keepdims=True)  # float32[batch, 1]
+    del d_subtract_2
+    d_log = np.divide(d_subtract_3, sum_1, m3)  # float32[batch, 1]
+    d_exp = np.multiply(d_log, exp, m2)  # float32[batch, 10]
     d_subtract_4 = np.asarray(np.add(d_gather_2, d_exp), order="C")  # float32[batch, 10]
 
     return (loss, d_subtract_4)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-c_2_0 = np.array(2.0, np.float32)
 c_1_0 = np.array(1.0, np.float32)
 c_0_1 = np.array(0.1, np.float32)
 
@@ -51,7 +50,7 @@ def workspace(state, batch):
     squeeze = np.squeeze(m2, (0, 1))  # float32[]
     dim_size = np.asarray(2*batch)  # int64[]
     astype = dim_size.astype(np.float32)  # float32[]
-    d_divide = np.divide(1.0, astype)  # float32[]
+    d_multiply = np.divide(2.0, astype)  # float32[]
     d_matmul_2 = w2.T  # float32[2, 3]
     d_add = np.array(np.broadcast_to(np.float32(1.0), (1, batch)))  # float32[1, batch]
     d_matmul_5 = m0.T  # float32[3, batch]
@@ -63,13 +62,13 @@ def workspace(state, batch):
         partial(np.multiply, c_0_1, gradients, gradients),
         partial(np.subtract, parameters, gradients, parameters),
     ]
-    return (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_divide,
+    return (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply,
         d_matmul_2, d_add, d_matmul_5, update)
 
 
 def compute(x, y, memory):
     """The outputs; the next values of the state are written to it."""
-    (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_divide,
+    (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply,
         d_matmul_2, d_add, d_matmul_5, update) = memory
 
     # hidden
@@ -89,11 +88,10 @@ def compute(x, y, memory):
     d_matmul = x.T  # float32[4, batch]
 
     # gradient
-    d_power = np.multiply(subtract, c_2_0, m1)  # float32[batch, 2]
-    d_multiply = np.multiply(d_divide, d_power, m1)  # float32[batch, 2]
+    d_multiply_2 = np.multiply(d_multiply, subtract, m1)  # float32[batch, 2]
 
     # gradient, out
-    d_matmul_3 = np.dot(d_multiply, d_matmul_2, m3)  # float32[batch, 3]
+    d_matmul_3 = np.dot(d_multiply_2, d_matmul_2, m3)  # float32[batch, 3]
 
     # gradient, hidden
     d_tanh = np.multiply(tanh, tanh, m4)  # float32[batch, 3]
@@ -103,8 +101,8 @@ def compute(x, y, memory):
     np.dot(d_add, d_tanh_3, d_b1)  # float32[1, 3]
 
     # gradient, out
-    np.dot(d_matmul_5, d_multiply, d_w2)  # float32[3, 2]
-    np.dot(d_add, d_multiply, d_b2)  # float32[1, 2]
+    np.dot(d_matmul_5, d_multiply_2, d_w2)  # float32[3, 2]
+    np.dot(d_add, d_multiply_2, d_b2)  # float32[1, 2]
 
     outputs = (loss,)
     deque(map(operator.call, update), 0)  # all at once, whatever interrupts
