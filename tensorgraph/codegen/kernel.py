@@ -26,6 +26,7 @@ from tensorgraph.ir.tree import Tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
 from tensorgraph.rewrite.law import Law
+from tensorgraph.schedule.footprint import Footprint
 from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.program import Program
 
@@ -117,6 +118,11 @@ class Kernel:
     def graph(self) -> Graph:
         """The graph as it was compiled."""
         return self.program.graph
+
+    @property
+    def memory(self) -> Footprint:
+        """The memory that a call needs, and what for."""
+        return Footprint(self.program)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tree:
         # a small network is a count of calls, and this is one of them: it looks at everything once

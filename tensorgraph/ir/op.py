@@ -80,7 +80,8 @@ class Op:
     view
         Whether the result may share memory with the first input.
     overwrites
-        Which operands may lie in the memory that `statements` write; all of them if there is one statement.
+        Which operands may lie in the memory that `statements` write; of elementwise operations with one statement
+        all of them.
     forwards
         Whether result ``i`` is simply input ``i``: such a node only carries meaning for derivatives.
     leaf
@@ -96,7 +97,7 @@ class Op:
     helpers: ClassVar[tuple[Callable[..., Any], ...]] = ()
     domain: ClassVar[Domain] = Domain()
     view: ClassVar[bool] = False
-    overwrites: ClassVar[tuple[int, ...]] = (0,)
+    overwrites: ClassVar[tuple[int, ...]] = ()
     forwards: ClassVar[bool] = False
     leaf: ClassVar[bool] = False
     flags: ClassVar[int] = 0
@@ -138,6 +139,10 @@ class Op:
     def scratch(self, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Types of the memory that `statements` need beside the result, ``{s0}`` and so on."""
         return ()
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """Bytes that the spelling allocates beside its result, for operands of known sizes."""
+        return 0
 
     # ---- derived
     def evaluate(self, *arrays: Array) -> Any:

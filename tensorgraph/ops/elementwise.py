@@ -24,6 +24,7 @@ class Elementwise(Op):
 
     __slots__ = ()
     ufunc: ClassVar[np.ufunc | None] = None
+    overwrites: ClassVar[tuple[int, ...]] = (0,)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

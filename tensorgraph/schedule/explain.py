@@ -197,7 +197,7 @@ class _Recency:
 def _update_estimate(
     program: Program, update: Update, machine: Machine, sizes: Mapping[str, int], total: int
 ) -> Estimate:
-    size, block = update.size, min(update.size, program.block)
+    size, block = update.size, min(update.size, update.block)
     arenas = [*update.state, *update.work]
     arrays = [*((a.dtype, block) for a in arenas), *((b.type.dtype, block) for b in update.temps)]
     near = sum(dtype.itemsize * count for dtype, count in arrays)

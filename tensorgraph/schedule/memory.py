@@ -1,9 +1,9 @@
 """Which results share memory.
 
 A result lives until the last statement that reads it or a view of it. Then its piece of the workspace is free for
-another: the smallest free piece that is large enough, or the largest one, which grows. Where sizes are not known
-yet, pieces are compared at an example size; whatever the sizes then are, a piece is as large as the largest of
-what was put into it.
+another: the smallest free piece that is large enough, or the largest one, which grows; but no small result keeps
+a large piece from those that need it. Where sizes are not known yet, pieces are compared at an example size; whatever
+the sizes then are, a piece is as large as the largest of what was put into it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from tensorgraph.ir.names import Namer
 from tensorgraph.ir.types import TensorType
 from tensorgraph.schedule.program import Arena, Buffer
 
-__all__ = ["Pool"]
+__all__ = ["EXAMPLE", "Pool"]
 
+WASTE = 8  # how many times as large as a result its piece may be
+PAGE = 4096  # bytes: up to this a piece serves any result
 EXAMPLE = 64  # what an unknown size is taken to be where sizes are compared
 
 
@@ -40,18 +42,18 @@ class Pool:
 
     def take(self, kind: TensorType, prefer: Sequence[Buffer] = ()) -> Buffer:
         """Memory for a value; one of the free buffers in `prefer` if there is any."""
-        wished = [entry for b in prefer if (entry := (self._largest[b.slot], b.slot)) in self._free]
+        wished = [entry for b in prefer if self._is_free(entry := (self._largest[b.slot], b.slot))]
         return self._buffer(kind, self._slot(kind.nbytes, wished[0] if wished else None))
 
     def free(self, buffer: Buffer) -> None:
         """Give a buffer's piece back."""
         insort(self._free, (self._largest[buffer.slot], buffer.slot))
 
-    def arena(self, arena: Arena, names: Sequence[str]) -> list[Buffer]:
+    def arena(self, arena: Arena, names: Sequence[str], types: Sequence[TensorType]) -> list[Buffer]:
         """Memory for values side by side: one buffer each, with names to wish for."""
         slot = self._slot(arena.size * arena.dtype.itemsize, None)
-        parts = zip(names, arena.members, arena.offsets(), strict=True)
-        made = [Buffer(self._namer(name), node.type, slot, arena, offset) for name, node, offset in parts]
+        parts = zip(names, types, arena.offsets(), strict=True)
+        made = [Buffer(self._namer(name), kind, slot, arena, offset) for name, kind, offset in parts]
         self.buffers += made
         return made
 
@@ -59,17 +61,22 @@ class Pool:
         """A free piece, or a new one, that is made as large as this."""
         wanted = self._at_example(nbytes)
         if wished is None and self._free:
-            wished = self._free[min(bisect_left(self._free, (wanted, -1)), len(self._free) - 1)]
+            best = self._free[min(bisect_left(self._free, (wanted, -1)), len(self._free) - 1)]
+            wished = best if best[0] <= max(WASTE * wanted, PAGE) else None
         if wished is None:
             slot = len(self._sizes)
             self._sizes.append({})
             self._largest.append(0)
         else:
-            self._free.remove(wished)
+            del self._free[bisect_left(self._free, wished)]
             slot = wished[1]
         self._sizes[slot][nbytes] = None
         self._largest[slot] = max(self._largest[slot], wanted)
         return slot
+
+    def _is_free(self, entry: tuple[int, int]) -> bool:
+        at = bisect_left(self._free, entry)
+        return at < len(self._free) and self._free[at] == entry
 
     def _buffer(self, kind: TensorType, slot: int) -> Buffer:
         key = slot, kind.key()

@@ -16,7 +16,16 @@ from tensorgraph.ops.meta import Barrier
 from tensorgraph.ops.reduction import Reduction
 from tensorgraph.ops.shape import Arange, BroadcastTo, Concat, ExpandDims, PermuteDims, Reshape, Squeeze
 
-__all__ = ["Roots", "contiguous_nodes", "fixed_nodes", "in_memory", "is_view", "memory_roots", "row_major_nodes"]
+__all__ = [
+    "Roots",
+    "contiguous_nodes",
+    "fixed_nodes",
+    "in_memory",
+    "is_view",
+    "may_overwrite",
+    "memory_roots",
+    "row_major_nodes",
+]
 
 KEEPING = (Elementwise, Reduction, Matmul, Concat, IndexSet, IndexAdd, Arange, Reshape, ExpandDims, Squeeze)
 
@@ -29,6 +38,13 @@ def in_memory(node: Node) -> tuple[str, ...]:
         return ()
     known = [source.op.value if isinstance(source.op, Constant) else None for source in node.inputs]
     return node.op.statements([source.types[0] for source in node.inputs], known)
+
+
+def may_overwrite(node: Node, ways: tuple[str, ...]) -> tuple[int, ...]:
+    """The operands that may lie in the memory of the result when it is put there in these ways."""
+    if isinstance(node.op, Elementwise) and len(ways) == 1:
+        return tuple(range(len(node.inputs)))
+    return node.op.overwrites if ways else ()
 
 
 def fixed_nodes(graph: Graph) -> set[Node]:

@@ -6,8 +6,8 @@ it the last bit, follows from the layout.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice, pairwise
 
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.names import Namer, name_nodes, symbols_of
@@ -16,13 +16,16 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
+from tensorgraph.schedule.footprint import Footprint, nbytes, temporaries
 from tensorgraph.schedule.machine import Machine
-from tensorgraph.schedule.memory import Pool
+from tensorgraph.schedule.memory import EXAMPLE, Pool
+from tensorgraph.schedule.order import Work, orders, worth
 from tensorgraph.schedule.places import (
     contiguous_nodes,
     fixed_nodes,
     in_memory,
     is_view,
+    may_overwrite,
     memory_roots,
     row_major_nodes,
 )
@@ -44,91 +47,42 @@ BLOCK = 4096  # elements: fewer at a time are not worth the calls
 
 
 def plan(graph: Graph, machine: Machine = Machine.reference) -> Program:
-    """Order the statements and give each result its memory."""
-    return _Plan(graph, machine).program()
+    """Order the statements and give each result its memory: in the graph's own order, unless another needs less."""
+    facts = _Facts(graph, machine)
+    program = _Placement(facts, graph.nodes).program()
+    for order in islice(orders(facts.work()), 1):
+        other = _Placement(facts, [graph.nodes[i] for i in order]).program()
+        sizes = dict.fromkeys(symbols_of(graph), EXAMPLE)
+        if worth(Footprint(program).peak(**sizes), Footprint(other).peak(**sizes)):
+            program = other
+    return program
 
 
-class _Plan:
-    """The decisions about one graph, each taken once."""
+class _Facts:
+    """The decisions about one graph that do not depend on the order of its statements, each taken once."""
 
     def __init__(self, graph: Graph, machine: Machine) -> None:
         self.graph = graph
         self.machine = machine
         self.names = name_nodes(graph, reserved=RESERVED)
-        self.namer = Namer([*self.names.values(), *symbols_of(graph), *RESERVED])
+        self.symbols = symbols_of(graph)
+        self.taken = [*self.names.values(), *self.symbols, *RESERVED]
         self.ways = {node: in_memory(node) for node in graph.nodes}
         self.fixed = fixed_nodes(graph)
         self.contiguous = contiguous_nodes(graph)
         self.views = {n for n in graph.nodes if len(n.types) == 1 and n.op.view and is_view(n, self.contiguous)}
         self.kept = set(graph.outputs)
-        self.updates = find_updates(graph, self.fixed, self.namer)
+        self.updates = find_updates(graph, self.fixed, Namer(self.taken))
+        self.taken += [arena.name for pattern in self.updates.patterns for arena in (*pattern.state, *pattern.work)]
         self.direct, self.copies = self._wanted()
         self.buffered = self._buffered()
         self.roots = memory_roots(graph, self.buffered)
-        self.pool = Pool(symbols_of(graph), self.namer)
-        self.places: dict[Node, Buffer] = {}
-        self.bound: list[Node] = []
-        given = set(graph.inputs)
-        self.lasting: set[Node] = {n for n in graph.nodes if n.op.leaf and n not in given}
+        self.ordered = row_major_nodes(graph, self.buffered, self.fixed)
 
     def _buffered(self) -> set[Node]:
         """Nodes whose value is put into memory of the workspace."""
         no = self.kept | self.views | self.fixed | self.updates.inside
         return {node for node in self.graph.nodes if node in self.direct or (self.ways[node] and node not in no)}
-
-    def program(self) -> Program:
-        ordered = row_major_nodes(self.graph, self.buffered, self.fixed)
-        last = self._last_reads()
-        freed = self._freed()
-        statements: list[Statement] = []
-        deaths: dict[int, list[Node]] = {}
-        made: dict[Arena, list[Buffer]] = {}
-        wishes = {arena: self._wishes(pattern) for pattern in self.updates.patterns for arena in pattern.work}
-
-        def part(arena: Arena, member: int) -> Buffer:
-            if arena not in made:
-                made[arena] = self.pool.arena(arena, wishes[arena])
-            return made[arena][member]
-
-        for position, node in enumerate(self.graph.nodes):
-            if self._runs(node):
-                buffer: Buffer | None = None
-                scratch: tuple[Buffer, ...] = ()
-                if node in self.direct:
-                    buffer = self._shaped(part(*self.direct[node]), node)
-                elif node in self.buffered:
-                    ready = self._written_over(node, deaths.get(position, ()))
-                    before = [self.places[source] for source in ready]
-                    for source, old in zip(ready, before, strict=True):
-                        deaths[position].remove(source)
-                        self.pool.free(old)
-                    buffer = self.pool.take(node.type, before)
-                    deaths.setdefault(last[node], []).append(node)
-                if buffer is not None:
-                    self.places[node] = buffer
-                    self.lasting.add(node)
-                    scratch = self._scratch(node)
-                reordered = buffer is None and node not in ordered and not node.op.view and len(node.types) == 1
-                statements.append(Statement(node, buffer, scratch, False, reordered, tuple(freed.get(position, ()))))
-            statements += [Statement(node, part(*place), copied=True) for place in self.copies.get(node, ())]
-            for source in deaths.pop(position, ()):
-                self.pool.free(self.places[source])
-        updates = [self._update(pattern, made) for pattern in self.updates.patterns]
-        return Program(
-            self.graph, self.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
-            self.pool.slots, self.places, _picks(self.graph), self._copied(), self.machine,
-        )  # fmt: skip
-
-    def _runs(self, node: Node) -> bool:
-        """Whether a statement computes it in every call; what is bound instead is noted."""
-        if node.op.leaf or isinstance(node.op, Pick) or node in self.updates.inside:
-            return False
-        view = node in self.views and node.inputs[0] in self.lasting
-        if not view and node not in self.fixed:
-            return True
-        self.bound.append(node)
-        self.lasting.add(node)
-        return False
 
     def _wanted(self) -> tuple[dict[Node, tuple[Arena, int]], dict[Node, list[tuple[Arena, int]]]]:
         """Which nodes are computed into an arena, and which are copied there."""
@@ -153,15 +107,114 @@ class _Plan:
         ready = self.ways[node] and node not in self.fixed and node not in self.updates.inside
         return node if ready else None
 
-    def _wishes(self, pattern: Pattern) -> list[str]:
+    def wishes(self, pattern: Pattern) -> list[str]:
         """What to call values computed for variables: by those."""
         return [f"d_{self.names[variable]}" for variable in pattern.state[0].members]
 
-    def _shaped(self, buffer: Buffer, node: Node) -> Buffer:
-        """The part of an arena, in the shape of the node that fills it."""
-        made = replace(buffer, type=node.type)
-        self.pool.buffers[self.pool.buffers.index(buffer)] = made
-        return made
+    def owners(self, node: Node) -> set[Node]:
+        """Nodes in whose memory its value may lie."""
+        own = isinstance(node.op, Custom) or not (node.op.view or node.op.leaf)
+        return {node, *self.roots[node]} if own else set(self.roots[node])
+
+    def work(self) -> Work:
+        """What an order is chosen by, at example sizes."""
+        nodes = self.graph.nodes
+        number = {node: i for i, node in enumerate(nodes)}
+        sizes = dict.fromkeys(self.symbols, EXAMPLE)
+        idle = {n for n in nodes if n.op.leaf or n in self.fixed or n in self.updates.inside}
+        owners = [[number[o] for o in self.owners(n) if o not in idle] for n in nodes]
+        reads = [sorted({o for source in n.inputs for o in owners[number[source]]}) for n in nodes]
+        last = [*self.graph.outputs, *(value for _, value in self.graph.updates)]
+        last += [source for node in self.updates.inside for source in node.inputs]
+        after = [sorted({number[source] for source in n.inputs}) for n in nodes]
+        customs = [i for i, n in enumerate(nodes) if isinstance(n.op, Custom)]
+        for before, i in pairwise(customs):  # users' functions may do more than compute
+            after[i].append(before)
+        return Work(
+            after, [[] if n in idle else r for n, r in zip(nodes, reads, strict=True)],
+            [sum(nbytes(t, sizes) for t in n.types) if i in owners[i] else 0 for i, n in enumerate(nodes)],
+            [0 if n in idle else self._beside(n, sizes) for n in nodes],
+            [n in self.buffered for n in nodes],
+            [n in self.buffered and isinstance(n.op, Elementwise) for n in nodes],
+            frozenset(o for n in last for o in owners[number[n]]),
+        )  # fmt: skip
+
+    def _beside(self, node: Node, sizes: Mapping[str, int]) -> int:
+        if node in self.buffered:
+            return sum(nbytes(t, sizes) for t in node.op.scratch([source.types[0] for source in node.inputs]))
+        return temporaries(node, sizes)
+
+
+class _Placement:
+    """The memory of each result, for one order of the statements."""
+
+    def __init__(self, facts: _Facts, nodes: Sequence[Node]) -> None:
+        self.facts = facts
+        self.graph = facts.graph
+        self.nodes = nodes
+        self.updates = facts.updates
+        self.pool = Pool(facts.symbols, Namer(facts.taken))
+        self.places: dict[Node, Buffer] = {}
+        self.bound: list[Node] = []
+        given = set(facts.graph.inputs)
+        self.lasting: set[Node] = {n for n in nodes if n.op.leaf and n not in given}
+
+    def program(self) -> Program:
+        """The program in this order."""
+        facts = self.facts
+        last = self._last_reads()
+        freed = self._freed()
+        statements: list[Statement] = []
+        deaths: dict[int, list[Node]] = {}
+        made: dict[Arena, list[Buffer]] = {}
+        wishes = {arena: facts.wishes(pattern) for pattern in self.updates.patterns for arena in pattern.work}
+        types = {place: node.type for node, place in facts.direct.items()}
+
+        def part(arena: Arena, member: int) -> Buffer:
+            if arena not in made:
+                kinds = [types.get((arena, i), node.type) for i, node in enumerate(arena.members)]
+                made[arena] = self.pool.arena(arena, wishes[arena], kinds)
+            return made[arena][member]
+
+        for position, node in enumerate(self.nodes):
+            if self._runs(node):
+                buffer: Buffer | None = None
+                scratch: tuple[Buffer, ...] = ()
+                if node in facts.direct:
+                    buffer = part(*facts.direct[node])
+                elif node in facts.buffered:
+                    ready = self._written_over(node, deaths.get(position, ()))
+                    before = [self.places[source] for source in ready]
+                    for source, old in zip(ready, before, strict=True):
+                        deaths[position].remove(source)
+                        self.pool.free(old)
+                    buffer = self.pool.take(node.type, before)
+                    deaths.setdefault(last[node], []).append(node)
+                if buffer is not None:
+                    self.places[node] = buffer
+                    self.lasting.add(node)
+                    scratch = self._scratch(node)
+                reordered = buffer is None and node not in facts.ordered and not node.op.view and len(node.types) == 1
+                statements.append(Statement(node, buffer, scratch, False, reordered, tuple(freed.get(position, ()))))
+            statements += [Statement(node, part(*place), copied=True) for place in facts.copies.get(node, ())]
+            for source in deaths.pop(position, ()):
+                self.pool.free(self.places[source])
+        updates = [self._update(pattern, made) for pattern in self.updates.patterns]
+        return Program(
+            self.graph, facts.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
+            self.pool.slots, self.places, _picks(self.graph), self._copied(), facts.machine,
+        )  # fmt: skip
+
+    def _runs(self, node: Node) -> bool:
+        """Whether a statement computes it in every call; what is bound instead is noted."""
+        if node.op.leaf or isinstance(node.op, Pick) or node in self.updates.inside:
+            return False
+        view = node in self.facts.views and node.inputs[0] in self.lasting
+        if not view and node not in self.facts.fixed:
+            return True
+        self.bound.append(node)
+        self.lasting.add(node)
+        return False
 
     def _scratch(self, node: Node) -> tuple[Buffer, ...]:
         taken = [self.pool.take(kind) for kind in node.op.scratch([source.type for source in node.inputs])]
@@ -172,45 +225,45 @@ class _Plan:
     def _last_reads(self) -> dict[Node, int]:
         """The position of the statement after which the memory of each node is not read any more."""
         last: dict[Node, int] = {}
-        for position, node in enumerate(self.graph.nodes):
+        for position, node in enumerate(self.nodes):
             last.setdefault(node, position)
-            end = len(self.graph.nodes) if node in self.updates.inside else position
+            end = len(self.nodes) if node in self.updates.inside else position
             for source in node.inputs:
-                for root in self.roots[source]:
+                for root in self.facts.roots[source]:
                     last[root] = max(end, last.get(root, 0))
         for node in (*self.graph.outputs, *(value for _, value in self.graph.updates)):
-            for root in self.roots[node]:
-                last[root] = len(self.graph.nodes)
+            for root in self.facts.roots[node]:
+                last[root] = len(self.nodes)
         return last
 
     def _written_over(self, node: Node, dying: Iterable[Node]) -> list[Node]:
         """Operands that die in an elementwise operation, so that their memory may take its result."""
-        if not isinstance(node.op, Elementwise) or node.op.scratch([source.type for source in node.inputs]):
+        allowed = may_overwrite(node, self.facts.ways[node])
+        if not allowed:
             return []
-        allowed = range(len(node.inputs)) if len(self.ways[node]) == 1 else node.op.overwrites
         possible = [node.inputs[k] for k in allowed]
         ready = [source for source in dying if source in possible and source.type == node.type]
-        if len(self.ways[node]) > 1:  # read again after the result's memory has been written
+        if len(allowed) < len(node.inputs):  # read again after the result's memory has been written
             again = [source for k, source in enumerate(node.inputs) if k not in allowed]
             ready = [source for source in ready if source not in again]
         others = [source for source in node.inputs if source not in ready]
         # a view of the same memory, read in another order, would be overwritten while it is read
-        return [source for source in ready if not any(source in self.roots[other] for other in others)]
+        return [source for source in ready if not any(source in self.facts.roots[other] for other in others)]
 
     def _freed(self) -> dict[int, list[Node]]:
         """By position: values in fresh memory that are read for the last time there, if that is worth saying."""
         fresh: set[Node] = set()
         last: dict[Node, int] = {}
-        for position, node in enumerate(self.graph.nodes):
-            if node.op.leaf or node in self.fixed or node in self.updates.inside:
+        for position, node in enumerate(self.nodes):
+            if node.op.leaf or node in self.facts.fixed or node in self.updates.inside:
                 continue
-            own = node not in self.views and node not in self.buffered
+            own = node not in self.facts.views and node not in self.facts.buffered
             if own or any(source in fresh for source in node.inputs if node.op.view):
                 fresh.add(node)
             for source in node.inputs:
                 last[source] = position
-        kept = {*self.kept, *(node for p in self.updates.patterns for arena in p.work for node in arena.members)}
-        end = len(self.graph.nodes) - 1
+        kept = {*self.facts.kept, *(node for p in self.updates.patterns for arena in p.work for node in arena.members)}
+        end = len(self.nodes) - 1
         freed: dict[int, list[Node]] = {}
         for node, position in last.items():
             if node in fresh and node not in kept and position < end and _worth_freeing(node):
@@ -228,7 +281,7 @@ class _Plan:
     def _block(self, pattern: Pattern) -> int:
         """Elements at a time, a power of two: what is read and written again stays in half of the second cache."""
         rows = [*(arena.dtype for arena in (*pattern.state, *pattern.work)), *(n.type.dtype for n in pattern.temps)]
-        room = self.machine.l2 // 2 // sum(dtype.itemsize for dtype in rows)
+        room = self.facts.machine.l2 // 2 // sum(dtype.itemsize for dtype in rows)
         return max(1 << (room.bit_length() - 1) if room else 0, BLOCK)
 
     def _copied(self) -> frozenset[Node]:

@@ -48,14 +48,14 @@ def workspace(state, batch):
     expand_dims = np.expand_dims(arange, (1,))  # int64[batch, 1]
     dim_size = np.asarray(batch)  # int64[]
     astype = np.asarray(dim_size.astype(np.float32))  # float32[]
+    d_subtract = np.asarray(np.divide(1.0, astype))  # float32[]
     d_divide = np.asarray(np.divide(-1.0, astype))  # float32[]
-    d_subtract = np.asarray(np.negative(d_divide))  # float32[]
-    return (m0, m1, m2, m3, m4, m5, expand_dims, astype, d_divide, d_subtract)
+    return (m0, m1, m2, m3, m4, m5, expand_dims, astype, d_subtract, d_divide)
 
 
 def compute(logits, labels, memory):
     """The outputs."""
-    m0, m1, m2, m3, m4, m5, expand_dims, astype, d_divide, d_subtract = memory
+    m0, m1, m2, m3, m4, m5, expand_dims, astype, d_subtract, d_divide = memory
     max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
     subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
     exp = np.exp(subtract, m2)  # float32[batch, 10]
