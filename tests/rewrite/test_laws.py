@@ -66,7 +66,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_finds_wrong_laws(name: str) -> None:
-    found = refuted(WRONG[name], examples=400)
+    found = refuted(WRONG[name], examples=3000)
     assert found is not None
     assert "wrong = law" in found
 
