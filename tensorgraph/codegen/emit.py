@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from tensorgraph.codegen.helpers import Definitions, Import, define
 from tensorgraph.codegen.layout import broken, commented, listed
+from tensorgraph.codegen.loops import block_function, loop_lines
 from tensorgraph.codegen.runtime import call, carve, refuse_nan
 from tensorgraph.codegen.sizes import read_sizes, size_expressions, workspace_sizes
 from tensorgraph.codegen.statements import Speller
@@ -19,6 +21,7 @@ from tensorgraph.ir.names import Namer, is_literal, symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import literal, spell
 from tensorgraph.ops.custom import Custom
+from tensorgraph.schedule.blocks import Block
 from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED
 from tensorgraph.schedule.program import Arena, Program, Statement
 
@@ -87,8 +90,9 @@ class Module:
 
     def locate(self, line: int) -> Node | None:
         """The node computed at this line of the source."""
-        first = len(self.head())
-        return next((node for offset, node in reversed(self.offsets) if first + offset < line), None)
+        within = line - len(self.head())
+        found = max((o for o, _ in self.offsets if o < within), default=None)
+        return None if found is None else dict(self.offsets)[found]
 
 
 def broken_comment(text: str) -> list[str]:
@@ -136,7 +140,9 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
     locations
         Name the user's files and lines in comments.
     probe
-        What to do after every statement: ``"clock"`` calls ``tick``, which whoever loads the module puts into it;
+        What to do after every statement: ``"clock"`` calls ``tick`` with the number of what has
+        been done, which whoever loads the module puts into it (-1 at the beginning; groups of updates are counted
+        after the statements and the outputs);
         ``"nan"`` raises `FloatingPointError` if the result has a NaN.
 
     Raises
@@ -146,10 +152,13 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
     """
     customs = _custom_names(program)
     speller = Speller(program, customs, Namer([*_taken(program), *customs.values()]))
-    lines, offsets = _statements(program, speller, locations, probe)
-    workspace, held, updates = _workspace(program, speller, lines, probe)
-    head = [*workspace, "", "", *_compute_head(program, held)]
-    offsets = [(len(head) + offset, node) for offset, node in offsets]
+    lines = _Lines(program, speller, locations, probe)
+    workspace, held, updates = _workspace(program, speller, lines.compute, probe)
+    workspace += ["", ""]
+    head = [*workspace, *lines.functions, *_compute_head(program, held)]
+    before = {True: len(workspace), False: len(head)}
+    starts = zip(lines.starts, program.statements, strict=True)
+    offsets = [(before[inner] + offset, statement.node) for (inner, offset), statement in starts]
     constants = [
         line
         for n in program.graph.nodes
@@ -157,9 +166,9 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
         for line in commented(f"{program.names[n]} = {spell(n, program.names)}", str(n.type), "")
     ]
     constants += [line for number, code in speller.numbers.items() for line in broken(f"{number} = {code}")]
-    functions = {name: function for function, name in customs.items()}
+    given = {name: function for function, name in customs.items()}
     definitions = _definitions(program, customs, probe)
-    return Module(_summary(program, name), definitions, constants, [*head, *lines], functions, offsets, updates)
+    return Module(_summary(program, name), definitions, constants, [*head, *lines.compute], given, offsets, updates)
 
 
 def _summary(program: Program, name: str) -> list[str]:
@@ -181,7 +190,8 @@ def _taken(program: Program) -> list[str]:
     helpers = {h.__name__ for n in program.graph.nodes if not isinstance(n.op, Custom) for h in n.op.helpers}
     buffers = [buffer.name for buffer in program.buffers]
     arenas = [a.name for update in program.updates for a in (*update.state, *update.work)]
-    return [*RESERVED, *helpers, *program.names.values(), *buffers, *arenas, *symbols_of(program.graph)]
+    loops = [name for block in program.blocks for name in (block.name, block.rows)]
+    return [*RESERVED, *loops, *helpers, *program.names.values(), *buffers, *arenas, *symbols_of(program.graph)]
 
 
 def _custom_names(program: Program) -> dict[Callable[..., Any], str]:
@@ -233,12 +243,12 @@ def _updates(program: Program, speller: Speller, probe: Probe | None) -> tuple[l
     """The lines that list the calls of all updates, and at which of them each group begins."""
     lines: list[str] = []
     starts: list[int] = []
-    for update in program.updates:
+    for number, update in enumerate(program.updates, len(program.statements) + 1):
         group = update_lines(replace(program, updates=(update,)), speller)
         fresh = group if not lines else group[group.index("    update = []") + 1 :]
         comments = (i for i, line in enumerate(fresh) if line.startswith("    # "))
         starts.append(len(lines) + next(comments, 0))
-        lines += [*fresh, "    update.append(tick)"] if probe == "clock" else fresh
+        lines += [*fresh, f"    update.append(partial(tick, {number}))"] if probe == "clock" else fresh
     return lines, starts
 
 
@@ -254,31 +264,55 @@ def _compute_head(program: Program, held: list[str]) -> list[str]:
     return [*lines, *_unpacked(held, "memory"), *(f"    {s} = {text}" for s, text in sizes.items() if s in read)]
 
 
-def _statements(
-    program: Program, speller: Speller, locations: bool, probe: Probe | None
-) -> tuple[list[str], list[tuple[int, Node]]]:
-    """The other lines of ``compute``, and at which of them each statement begins."""
-    lines: list[str] = ["    tick()"] if probe == "clock" else []
-    offsets: list[tuple[int, Node]] = []
-    place = ""
-    for statement in program.statements:
-        comment = _place(statement.node, locations)
-        if comment != place:
-            place = comment
-            lines += ["", f"    # {comment}"] if comment else [""]
-        offsets.append((len(lines), statement.node))
-        lines += speller.statement(statement)
-        lines += ["    tick()"] if probe == "clock" else _refusal(program, statement) if probe == "nan" else []
-    lines += [""] if program.statements else []
-    results = _returned(program, program.graph.outputs)
-    if not program.updates:
-        return [*lines, *broken(f"    return {results}")], offsets
-    lines += [
-        *broken(f"    outputs = {results}"),
-        *(["    tick()"] if probe == "clock" else []),
-        "    deque(map(operator.call, update), 0)  # all at once, whatever interrupts",
-    ]
-    return [*lines, "    return outputs"], offsets
+class _Lines:
+    """The lines of ``compute`` and of the functions of blocks, and where each statement begins."""
+
+    def __init__(self, program: Program, speller: Speller, locations: bool, probe: Probe | None) -> None:
+        self.compute: list[str] = ["    tick(-1)"] if probe == "clock" else []
+        self.functions: list[str] = []
+        self.starts: list[tuple[bool, int]] = []  # whether in a function, and at which line
+        self._program, self._speller, self._probe = program, speller, probe
+        place = ""
+        for block, group in groupby(program.statements, key=lambda statement: statement.block):
+            statements = list(group)
+            if block is not None:
+                self._block(block, statements)
+                place = ""
+                continue
+            for statement in statements:
+                comment = _place(statement.node, locations)
+                if comment != place:
+                    place = comment
+                    self.compute += ["", f"    # {comment}"] if comment else [""]
+                self.starts.append((False, len(self.compute)))
+                self.compute += speller.statement(statement) + self._probed(len(self.starts) - 1, statement)
+        self._end()
+
+    def _block(self, block: Block, statements: Sequence[Statement]) -> None:
+        first = len(self.starts)
+        probed = lambda i, statement: self._probed(first + i, statement)  # noqa: E731
+        lines, starts = block_function(self._program, block, statements, self._speller, probed)
+        self.starts += [(True, len(self.functions) + start) for start in starts]
+        self.functions += [*lines, "", ""]
+        self.compute += ["", *loop_lines(self._program, block, statements, self._speller)]
+
+    def _probed(self, number: int, statement: Statement) -> list[str]:
+        if self._probe == "clock":
+            return [f"    tick({number})"]
+        return _refusal(self._program, statement) if self._probe == "nan" else []
+
+    def _end(self) -> None:
+        self.compute += [""] if self._program.statements else []
+        results = _returned(self._program, self._program.graph.outputs)
+        if not self._program.updates:
+            self.compute += broken(f"    return {results}")
+            return
+        self.compute += [
+            *broken(f"    outputs = {results}"),
+            *([f"    tick({len(self.starts)})"] if self._probe == "clock" else []),
+            "    deque(map(operator.call, update), 0)  # all at once, whatever interrupts",
+            "    return outputs",
+        ]
 
 
 def _refusal(program: Program, statement: Statement) -> list[str]:

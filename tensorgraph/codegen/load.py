@@ -25,14 +25,15 @@ def loaded(name: str, source: str, functions: Mapping[str, Callable[..., Any]]) 
 
 
 def failed_at(error: BaseException, filename: str, module: Module) -> Node | None:
-    """The node whose statement raised an error, if it came from ``compute`` of this module."""
+    """The node whose statement raised an error, if it came from a statement of this module."""
     trace = error.__traceback__
+    found = None
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename == filename and code.co_name == "compute":
-            return module.locate(trace.tb_lineno)
+        if code.co_filename == filename and (code.co_name == "compute" or code.co_name.startswith("block_")):
+            found = module.locate(trace.tb_lineno)
         trace = trace.tb_next
-    return None
+    return found
 
 
 def note(error: Exception, name: str, filename: str, module: Module) -> None:

@@ -87,12 +87,11 @@ def measured(
     """
     if repeat is not None and (not isinstance(repeat, int) or repeat < 1):
         raise located(InputError(f"profile: repeat={repeat!r} is no number of calls: give 1 or more"))
-    times: list[float] = []
+    clock = _Clock(len(program.statements) + 2 + len(program.updates))
     clocked = emit(program, name, locations=False, probe="clock")
-    clock = {"tick": lambda: times.append(perf_counter())}
     own = {symbol: sizes[symbol] for symbol in workspace_sizes(program)}
     with np.errstate(all="ignore"):
-        calls = [_call(module, name, clock, arrays, state, own) for module in (plain, clocked)]
+        calls = [_call(module, name, {"tick": clock.tick}, arrays, state, own) for module in (plain, clocked)]
         start = perf_counter()
         calls[0]()
         calls[1]()
@@ -101,21 +100,39 @@ def measured(
         wholes: list[tuple[float, ...]] = []
         rounds: list[list[float]] = []
         for _ in range(count):
-            times.clear()
+            clock.spent[:] = [0.0] * len(clock.spent)
             wholes.append(tuple(map(_timed, calls)))
-            rounds.append(times.copy())
+            rounds.append(clock.spent.copy())
     n = len(program.statements)
-    between = np.median(np.diff(rounds, axis=1), axis=0) - _clock()
+    between = np.median(rounds, axis=0) - _reading() * np.divide(clock.ticks, clock.ticks[-1])
     spent = tuple(np.maximum(between, 0.0).tolist())
     total, whole = np.median(wholes, axis=0).tolist()
-    return Profile(spent[:n], spent[n + 1 :], total, whole, count, dict(sizes))
+    return Profile(spent[:n], spent[n + 1 : -1], total, whole, count, dict(sizes))
 
 
-def _clock() -> float:
-    """Seconds that a reading of the clock adds to what lies between two of them."""
-    times: list[float] = []
+class _Clock:
+    """Adds up the seconds since the last tick, by what was done in them; the last place is for before the first."""
+
+    def __init__(self, count: int) -> None:
+        self.spent = [0.0] * count
+        self.ticks = [0] * count
+        self._last = 0.0
+
+    def tick(self, number: int) -> None:
+        """Something has been done."""
+        now = perf_counter()
+        self.spent[number] += now - self._last
+        self.ticks[number] += 1
+        self._last = now
+
+
+def _reading() -> float:
+    """Seconds that a tick adds to what lies between two of them."""
+    clock = _Clock(2)
+    times = []
     for _ in range(TICKS):
-        times.append(perf_counter())  # noqa: PERF401 (as it is done between statements)
+        clock.tick(0)
+        times.append(clock.spent[0])
     return float(np.median(np.diff(times)))
 
 

@@ -18,12 +18,17 @@ __all__ = ["read_sizes", "size_expressions", "workspace_sizes"]
 def workspace_sizes(program: Program) -> list[str]:
     """The symbols that the memory, and what is made with it, depend on, in order."""
     memory = [size for buffer in program.buffers for size in buffer.type.shape]
-    return _distinct([*memory, *(size for node in program.bound for size in _spelled(node))])
+    loops = [size for block in program.blocks for size in (block.length, block.row)]
+    found = _distinct([*loops, *memory, *(size for node in program.bound for size in _spelled(node))])
+    own = {block.rows for block in program.blocks}
+    return [symbol for symbol in found if symbol not in own]
 
 
 def read_sizes(program: Program) -> list[str]:
     """The symbols that statements spell, in order."""
-    return _distinct(size for s in program.statements if s.buffer is None for size in _spelled(s.node))
+    plain = (size for s in program.statements if s.buffer is None and s.block is None for size in _spelled(s.node))
+    fresh = (n for b in program.blocks for node in b.nodes if node not in program.places for n in node.type.shape)
+    return _distinct([*plain, *(block.length for block in program.blocks), *fresh])
 
 
 def _spelled(node: Node) -> Iterator[DimLike]:

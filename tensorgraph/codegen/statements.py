@@ -33,6 +33,8 @@ class Speller:
         Definitions of the scalars that statements name: NumPy takes an array of no axes in half the time of a number.
     views
         Definitions of other views of memory, by name.
+    named
+        Values that are read by their name, and not only through views of their memory.
     """
 
     def __init__(self, program: Program, customs: Mapping[Callable[..., Any], str], namer: Namer) -> None:
@@ -42,13 +44,15 @@ class Speller:
         self._customs = customs
         self._namer = namer
         self._known: dict[object, str] = {}
+        self._inline = False
         self._lasting = {*program.bound, *program.places, *(n for n in program.graph.nodes if n.op.leaf)}
         self._lasting -= set(program.graph.inputs)
         read = [source for s in program.statements for source in ((s.node,) if s.copied else s.node.inputs)]
-        self._named = {*read, *program.graph.outputs}
+        self.named = {*read, *program.graph.outputs}
 
-    def statement(self, statement: Statement) -> list[str]:
-        """The lines of a statement of ``compute``."""
+    def statement(self, statement: Statement, *, inline: bool = False) -> list[str]:
+        """The lines of a statement; `inline` names no views of memory, which is another one in every call."""
+        self._inline = inline
         node, names = statement.node, self._program.names
         comment = ", ".join(map(str, node.types))
         if statement.copied:
@@ -88,12 +92,13 @@ class Speller:
         scratch = [b.name for b in statement.scratch]
         operands = [self._operand(source) for source in node.inputs]
         kinds = [source.types[0] for source in node.inputs]
-        *first, last = (self._filled(t, node, operands, kinds, buffer.name, scratch) for t in in_memory(node))
+        ways = in_memory(node)
+        *first, last = (self._filled(t, node, operands, kinds, buffer.name, scratch) for t in ways)
         lines = [line for text in first for line in broken(f"    {text}")]
-        if node not in self._named:  # only read through another view of its memory
-            return [*lines, *commented(last, comment)]
         name = self._program.names[node]
-        if "[...] = " in last or f"{buffer.name}_" in last:  # no value, or one of another view of the memory
+        if node not in self.named or name == buffer.name:  # no one reads it by another name than its memory's
+            return [*lines, *commented(last, comment)]
+        if "[...] = " in last or "{out:" in ways[-1]:  # it gives nothing, or another view of the memory
             return [*lines, *broken(f"    {last}"), *commented(f"{name} = {buffer.name}", comment)]
         return [*lines, *commented(f"{name} = {last}", comment)]
 
@@ -137,6 +142,7 @@ class Speller:
         scratch: Sequence[str], *, inline: bool = False,
     ) -> str:  # fmt: skip
         """A statement with its fields filled; `inline` names no views."""
+        inline = inline or self._inline
         parts = []
         for text, field, spec, _ in Formatter().parse(template):
             parts.append(text)

@@ -72,6 +72,7 @@ def definitions(program: Program, speller: Speller) -> list[Definition]:
             found += [
                 _member(program, entry, node, at) for node, at in zip(entry.members, entry.offsets(), strict=True)
             ]
+    found += [_defined(block.rows, block.text, "rows in a block") for block in program.blocks]
     found += _memory(program)
     inside = {node: buffer.name for node, buffer in program.places.items()}
     names = {**program.names, **inside}

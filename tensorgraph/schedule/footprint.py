@@ -94,6 +94,7 @@ class Footprint:
         return sum(nbytes(node.type, {}) for node in self.program.graph.nodes if isinstance(node.op, Variable))
 
     def _pieces(self, sizes: Mapping[str, int]) -> list[int]:
+        sizes = self.program.with_rows(sizes)
         return [max(0, *(evaluate_dim(n, sizes) for n in asked)) for asked in self.program.slots]
 
     def _fresh(self, sizes: Mapping[str, int]) -> int:

@@ -9,7 +9,8 @@ the sizes then are, a piece is as large as the largest of what was put into it.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from tensorgraph.ir.dims import DimLike, evaluate_dim
 from tensorgraph.ir.names import Namer
@@ -22,6 +23,8 @@ WASTE = 8  # how many times as large as a result its piece may be
 PAGE = 4096  # bytes: up to this a piece serves any result
 EXAMPLE = 64  # what an unknown size is taken to be where sizes are compared
 
+Entry: TypeAlias = "tuple[int, int]"
+
 
 class Pool:
     """Pieces of a workspace, and which of them are free."""
@@ -30,53 +33,66 @@ class Pool:
         self.buffers: list[Buffer] = []
         self._sizes: list[dict[DimLike, None]] = []
         self._largest: list[int] = []
-        self._free: list[tuple[int, int]] = []  # size at the example, piece
+        self._free: list[Entry] = []  # size at the example, piece
+        self._inner: list[Entry] = []  # of those, what only the same loop may use before it ends
         self._known: dict[object, Buffer] = {}
         self._namer = namer
         self._example = dict.fromkeys(symbols, EXAMPLE)
+
+    def know(self, sizes: Mapping[str, int]) -> None:
+        """More sizes to compare by."""
+        self._example.update(sizes)
 
     @property
     def slots(self) -> tuple[tuple[DimLike, ...], ...]:
         """The numbers of bytes asked of each piece."""
         return tuple(tuple(sizes) for sizes in self._sizes)
 
-    def take(self, kind: TensorType, prefer: Sequence[Buffer] = ()) -> Buffer:
-        """Memory for a value; one of the free buffers in `prefer` if there is any."""
-        wished = [entry for b in prefer if self._is_free(entry := (self._largest[b.slot], b.slot))]
-        return self._buffer(kind, self._slot(kind.nbytes, wished[0] if wished else None))
+    def take(self, kind: TensorType, prefer: Sequence[Buffer] = (), *, inner: bool = False) -> Buffer:
+        """Memory for a value; one of the free buffers in `prefer` if there is any.
 
-    def free(self, buffer: Buffer) -> None:
+        What is `inner` to a loop may lie where others of the same loop have been; what is not may not: the next
+        turn of the loop writes there again.
+        """
+        for free in (self._inner, self._free) if inner else (self._free,):
+            wished = [entry for b in prefer if _holds(free, entry := (self._largest[b.slot], b.slot))]
+            if wished or (inner and free):
+                return self._buffer(kind, self._slot(kind.nbytes, free, wished[0] if wished else None))
+        return self._buffer(kind, self._slot(kind.nbytes, self._free, None))
+
+    def free(self, buffer: Buffer, *, inner: bool = False) -> None:
         """Give a buffer's piece back."""
-        insort(self._free, (self._largest[buffer.slot], buffer.slot))
+        insort(self._inner if inner else self._free, (self._largest[buffer.slot], buffer.slot))
+
+    def end_loop(self) -> None:
+        """What was inner to a loop is free for all."""
+        while self._inner:
+            insort(self._free, self._inner.pop())
 
     def arena(self, arena: Arena, names: Sequence[str], types: Sequence[TensorType]) -> list[Buffer]:
         """Memory for values side by side: one buffer each, with names to wish for."""
-        slot = self._slot(arena.size * arena.dtype.itemsize, None)
+        slot = self._slot(arena.size * arena.dtype.itemsize, self._free, None)
         parts = zip(names, types, arena.offsets(), strict=True)
         made = [Buffer(self._namer(name), kind, slot, arena, offset) for name, kind, offset in parts]
         self.buffers += made
         return made
 
-    def _slot(self, nbytes: DimLike, wished: tuple[int, int] | None) -> int:
+    def _slot(self, nbytes: DimLike, free: list[Entry], wished: Entry | None) -> int:
         """A free piece, or a new one, that is made as large as this."""
         wanted = self._at_example(nbytes)
-        if wished is None and self._free:
-            best = self._free[min(bisect_left(self._free, (wanted, -1)), len(self._free) - 1)]
+        if wished is None and free:
+            best = free[min(bisect_left(free, (wanted, -1)), len(free) - 1)]
             wished = best if best[0] <= max(WASTE * wanted, PAGE) else None
         if wished is None:
             slot = len(self._sizes)
             self._sizes.append({})
             self._largest.append(0)
         else:
-            del self._free[bisect_left(self._free, wished)]
+            del free[bisect_left(free, wished)]
             slot = wished[1]
         self._sizes[slot][nbytes] = None
         self._largest[slot] = max(self._largest[slot], wanted)
         return slot
-
-    def _is_free(self, entry: tuple[int, int]) -> bool:
-        at = bisect_left(self._free, entry)
-        return at < len(self._free) and self._free[at] == entry
 
     def _buffer(self, kind: TensorType, slot: int) -> Buffer:
         key = slot, kind.key()
@@ -90,3 +106,8 @@ class Pool:
 
     def _name(self) -> str:
         return self._namer(f"m{len(self.buffers)}")
+
+
+def _holds(free: list[Entry], entry: Entry) -> bool:
+    at = bisect_left(free, entry)
+    return at < len(free) and free[at] == entry

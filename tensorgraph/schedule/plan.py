@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, pairwise
 
+from tensorgraph.ir.dims import Dim, dim_key
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.names import Namer, name_nodes, symbols_of
 from tensorgraph.ir.node import Node, Pick
@@ -16,6 +17,7 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
+from tensorgraph.schedule.blocks import Finder, find_blocks
 from tensorgraph.schedule.footprint import Footprint, nbytes, temporaries
 from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.memory import EXAMPLE, Pool
@@ -107,6 +109,23 @@ class _Facts:
         ready = self.ways[node] and node not in self.fixed and node not in self.updates.inside
         return node if ready else None
 
+    def finder(self) -> Finder:
+        """What blocks are found by."""
+        readers: dict[Node, list[Node]] = {}
+        for node in self.graph.nodes:
+            for source in node.inputs:
+                readers.setdefault(source, []).append(node)
+        given = {node for node in self.graph.nodes if node.op.leaf}
+        idle = given | self.fixed | self.updates.inside | {n for n in self.graph.nodes if isinstance(n.op, Pick)}
+        pinned = self.kept | set(self.direct) | set(self.copies)
+        return Finder(readers, idle, self._by_rows, self.views, pinned, self.machine)
+
+    def _by_rows(self, node: Node) -> bool:
+        """Whether it can be computed into a part of its memory, with scratch memory of as many rows."""
+        kinds = node.op.scratch([source.types[0] for source in node.inputs]) if self.ways[node] else ()
+        rows = dim_key(node.type.shape[0])
+        return bool(self.ways[node]) and all(k.ndim and dim_key(k.shape[0]) == rows for k in kinds)
+
     def wishes(self, pattern: Pattern) -> list[str]:
         """What to call values computed for variables: by those."""
         return [f"d_{self.names[variable]}" for variable in pattern.state[0].members]
@@ -151,9 +170,13 @@ class _Placement:
     def __init__(self, facts: _Facts, nodes: Sequence[Node]) -> None:
         self.facts = facts
         self.graph = facts.graph
-        self.nodes = nodes
         self.updates = facts.updates
-        self.pool = Pool(facts.symbols, Namer(facts.taken))
+        namer = Namer(facts.taken)
+        self.nodes, self.blocks = find_blocks(nodes, facts.finder(), namer)
+        self.block = {node: block for block in self.blocks for node in block.nodes}
+        self.pool = Pool(facts.symbols, namer)
+        example = dict.fromkeys(facts.symbols, EXAMPLE)
+        self.pool.know({block.rows: block.count(example) for block in self.blocks})
         self.places: dict[Node, Buffer] = {}
         self.bound: list[Node] = []
         given = set(facts.graph.inputs)
@@ -180,6 +203,7 @@ class _Placement:
             if self._runs(node):
                 buffer: Buffer | None = None
                 scratch: tuple[Buffer, ...] = ()
+                inner = self._inside(node)
                 if node in facts.direct:
                     buffer = part(*facts.direct[node])
                 elif node in facts.buffered:
@@ -187,50 +211,67 @@ class _Placement:
                     before = [self.places[source] for source in ready]
                     for source, old in zip(ready, before, strict=True):
                         deaths[position].remove(source)
-                        self.pool.free(old)
-                    buffer = self.pool.take(node.type, before)
+                        self.pool.free(old, inner=inner)
+                    buffer = self.pool.take(self._kind(node), before, inner=inner)
                     deaths.setdefault(last[node], []).append(node)
                 if buffer is not None:
                     self.places[node] = buffer
                     self.lasting.add(node)
                     scratch = self._scratch(node)
                 reordered = buffer is None and node not in facts.ordered and not node.op.view and len(node.types) == 1
-                statements.append(Statement(node, buffer, scratch, False, reordered, tuple(freed.get(position, ()))))
+                ended = tuple(freed.get(position, ()))
+                statements.append(Statement(node, buffer, scratch, False, reordered, ended, self.block.get(node)))
             statements += [Statement(node, part(*place), copied=True) for place in facts.copies.get(node, ())]
             for source in deaths.pop(position, ()):
-                self.pool.free(self.places[source])
+                self.pool.free(self.places[source], inner=self._inside(source))
+            if node in self.block and node is self.block[node].nodes[-1]:
+                self.pool.end_loop()
         updates = [self._update(pattern, made) for pattern in self.updates.patterns]
         return Program(
             self.graph, facts.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
-            self.pool.slots, self.places, _picks(self.graph), self._copied(), facts.machine,
+            self.pool.slots, self.places, _picks(self.graph), self._copied(), facts.machine, tuple(self.blocks),
         )  # fmt: skip
 
     def _runs(self, node: Node) -> bool:
         """Whether a statement computes it in every call; what is bound instead is noted."""
         if node.op.leaf or isinstance(node.op, Pick) or node in self.updates.inside:
             return False
-        view = node in self.facts.views and node.inputs[0] in self.lasting
+        view = node in self.facts.views and node.inputs[0] in self.lasting and not self._inside(node)
         if not view and node not in self.facts.fixed:
             return True
         self.bound.append(node)
         self.lasting.add(node)
         return False
 
+    def _inside(self, node: Node) -> bool:
+        """Whether only a block of the value is ever kept."""
+        return node in self.block and node in self.block[node].inside
+
+    def _kind(self, node: Node) -> TensorType:
+        """The type of what is kept of a value."""
+        return self.block[node].kind(node) if self._inside(node) else node.type
+
     def _scratch(self, node: Node) -> tuple[Buffer, ...]:
-        taken = [self.pool.take(kind) for kind in node.op.scratch([source.type for source in node.inputs])]
+        kinds = node.op.scratch([source.type for source in node.inputs])
+        if block := self.block.get(node):
+            kinds = tuple(TensorType(kind.dtype, (Dim.symbol(block.rows), *kind.shape[1:])) for kind in kinds)
+        taken = [self.pool.take(kind, inner=node in self.block) for kind in kinds]
         for buffer in taken:
-            self.pool.free(buffer)
+            self.pool.free(buffer, inner=node in self.block)
         return tuple(taken)
 
     def _last_reads(self) -> dict[Node, int]:
         """The position of the statement after which the memory of each node is not read any more."""
         last: dict[Node, int] = {}
+        ends = self._ends()
         for position, node in enumerate(self.nodes):
-            last.setdefault(node, position)
+            last.setdefault(node, ends.get(node, position) if not self._inside(node) else position)
             end = len(self.nodes) if node in self.updates.inside else position
             for source in node.inputs:
                 for root in self.facts.roots[source]:
-                    last[root] = max(end, last.get(root, 0))
+                    # a loop reads what comes from outside again in its next turn
+                    read = end if self._inside(root) else max(end, ends.get(node, 0))
+                    last[root] = max(read, last.get(root, 0))
         for node in (*self.graph.outputs, *(value for _, value in self.graph.updates)):
             for root in self.facts.roots[node]:
                 last[root] = len(self.nodes)
@@ -242,7 +283,8 @@ class _Placement:
         if not allowed:
             return []
         possible = [node.inputs[k] for k in allowed]
-        ready = [source for source in dying if source in possible and source.type == node.type]
+        kind = self._kind(node)
+        ready = [source for source in dying if source in possible and self._kind(source) == kind]
         if len(allowed) < len(node.inputs):  # read again after the result's memory has been written
             again = [source for k, source in enumerate(node.inputs) if k not in allowed]
             ready = [source for source in ready if source not in again]
@@ -254,6 +296,7 @@ class _Placement:
         """By position: values in fresh memory that are read for the last time there, if that is worth saying."""
         fresh: set[Node] = set()
         last: dict[Node, int] = {}
+        ends = self._ends()
         for position, node in enumerate(self.nodes):
             if node.op.leaf or node in self.facts.fixed or node in self.updates.inside:
                 continue
@@ -261,7 +304,7 @@ class _Placement:
             if own or any(source in fresh for source in node.inputs if node.op.view):
                 fresh.add(node)
             for source in node.inputs:
-                last[source] = position
+                last[source] = ends.get(node, position)
         kept = {*self.facts.kept, *(node for p in self.updates.patterns for arena in p.work for node in arena.members)}
         end = len(self.nodes) - 1
         freed: dict[int, list[Node]] = {}
@@ -269,6 +312,11 @@ class _Placement:
             if node in fresh and node not in kept and position < end and _worth_freeing(node):
                 freed.setdefault(position, []).append(node)
         return freed
+
+    def _ends(self) -> dict[Node, int]:
+        """For nodes in a loop, the position of its last one."""
+        position = {node: i for i, node in enumerate(self.nodes)}
+        return {node: position[block.nodes[-1]] for node, block in self.block.items()}
 
     def _update(self, pattern: Pattern, made: Mapping[Arena, list[Buffer]]) -> Update:
         block = self._block(pattern)

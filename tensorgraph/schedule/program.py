@@ -12,6 +12,7 @@ from tensorgraph.ir.dims import DimLike, evaluate_dim
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import TensorType
+from tensorgraph.schedule.blocks import Block
 from tensorgraph.schedule.machine import Machine
 
 __all__ = ["Arena", "Buffer", "Part", "Program", "Ref", "Statement", "Step", "Update"]
@@ -78,6 +79,8 @@ class Statement:
         Memory that is needed while it is computed.
     copied
         Whether the value is there already and is only copied to `buffer`.
+    block
+        The loop that it is computed in.
     reordered
         Whether the result may lie in another order than row-major, and is brought into it.
     frees
@@ -90,6 +93,7 @@ class Statement:
     copied: bool = False
     reordered: bool = False
     frees: tuple[Node, ...] = ()
+    block: Block | None = None
 
 
 class Part(NamedTuple):
@@ -164,6 +168,8 @@ class Program:
         Outputs that share memory with something else and are copied at the end.
     machine
         What costs were reckoned for.
+    blocks
+        Loops over blocks of rows.
     """
 
     graph: Graph
@@ -177,6 +183,11 @@ class Program:
     picks: Mapping[Node, Mapping[int, Node]]
     copied: frozenset[Node]
     machine: Machine
+    blocks: tuple[Block, ...] = ()
+
+    def with_rows(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """These sizes, and the number of rows of each block."""
+        return {**sizes, **{block.rows: block.count(sizes) for block in self.blocks}}
 
     def targets(self, node: Node) -> list[str]:
         """A name per result; ``_`` for one that is not read."""

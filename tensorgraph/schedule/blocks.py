@@ -1,0 +1,231 @@
+"""Blocks: operations that go row by row share a loop over blocks of rows: what they hand over stays in the cache.
+
+An operation goes row by row along the first axis if each row of its result follows from the same row of its
+operands, and from operands that have no such axis: elementwise operations, reductions over other axes, and views
+that leave the first axis alone. Statements in between that need a whole result wait until the loop is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from tensorgraph.ir.dims import Dim, DimLike, dim_key, evaluate_dim, product
+from tensorgraph.ir.names import Namer
+from tensorgraph.ir.node import Node
+from tensorgraph.ir.types import TensorType
+from tensorgraph.ops.elementwise import Elementwise
+from tensorgraph.ops.reduction import Reduction
+from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
+from tensorgraph.schedule.machine import Machine
+
+__all__ = ["Block", "Finder", "find_blocks"]
+
+LEAST = 6  # values handed over inside: fewer do not pay for the loop
+SHORT = 64  # elements: an unknown number of shorter rows is not expected to fill a cache
+CALL = 4096  # elements of a value in a block, at least: shorter calls cost more than they compute
+AHEAD = 32  # statements looked at beyond the last one that fits
+CACHES = (
+    2  # times the second cache: measured, a block of twice its size is the quickest, and half of it 1.3 times slower
+)
+STREAMS = 3  # arrays read and written whole beside what stays inside
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A loop over blocks of rows.
+
+    Attributes
+    ----------
+    name, rows
+        What the emitted function is called, and the number of rows of a block.
+    length
+        The number of all rows.
+    nodes
+        What is computed, in order.
+    inside
+        Nodes of which only a block is ever kept: everything that reads them is computed in the same loop.
+    least, room, row
+        The fewest rows, whose calls are long enough; the bytes that a block may take; those of one row.
+    """
+
+    name: str
+    rows: str
+    length: DimLike
+    nodes: tuple[Node, ...]
+    inside: frozenset[Node]
+    least: int
+    room: int
+    row: DimLike
+
+    @property
+    def text(self) -> str:
+        """The number of rows of a block, as an expression."""
+        return f"min({self.length}, max({self.least}, {self.room} // ({self.row})))"
+
+    def count(self, sizes: Mapping[str, int]) -> int:
+        """The number of rows of a block at these sizes."""
+        row = max(evaluate_dim(self.row, sizes), 1)
+        return min(evaluate_dim(self.length, sizes), max(self.least, self.room // row))
+
+    def kind(self, node: Node) -> TensorType:
+        """The type of one block of a value."""
+        return TensorType(node.type.dtype, (Dim.symbol(self.rows), *node.type.shape[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """What must be known of a graph to find blocks in it.
+
+    Attributes
+    ----------
+    idle
+        Nodes that no statement computes in a call.
+    writable
+        Nodes that can be computed into memory which is there already.
+    views
+        Nodes that share memory with their operand.
+    pinned
+        Nodes that are needed whole: outputs, and values in arenas.
+    """
+
+    readers: Mapping[Node, Sequence[Node]]
+    idle: Collection[Node]
+    writable: Callable[[Node], bool]
+    views: Collection[Node]
+    pinned: Collection[Node]
+    machine: Machine
+
+
+def find_blocks(nodes: Sequence[Node], finder: Finder, namer: Namer) -> tuple[list[Node], list[Block]]:
+    """The nodes in an order in which each block is in one piece, and the blocks."""
+    waiting = list(reversed(nodes))
+    order: list[Node] = []
+    blocks: list[Block] = []
+    while waiting:
+        node = waiting.pop()
+        if node in finder.idle or not _promising(node, finder):
+            order.append(node)
+            continue
+        members, before, late, seen = _grown(node, waiting, finder)
+        block = _block(members, finder, namer, len(blocks))
+        if block is None:
+            order.append(node)
+            continue
+        del waiting[len(waiting) - seen :]
+        order += [*before, *members]
+        waiting += reversed(late)
+        blocks.append(block)
+    return order, blocks
+
+
+def _promising(node: Node, finder: Finder) -> bool:
+    """Whether a block may begin here: rows that may be many, and long enough."""
+    if len(node.types) != 1 or not node.type.ndim or not _goes_by_rows(node, node.type.shape[0], finder):
+        return False
+    row = product(node.type.shape[1:])
+    if isinstance(node.type.shape[0], int) and isinstance(row, int):
+        return node.type.shape[0] * row * node.type.dtype.itemsize * LEAST > finder.machine.l2
+    return node.type.ndim == 1 or not isinstance(row, int) or row >= SHORT
+
+
+def _grown(first: Node, waiting: Sequence[Node], finder: Finder) -> tuple[list[Node], list[Node], list[Node], int]:
+    """Statements that join a block, that come before it, that wait for its end; how many were looked at."""
+    length = first.type.shape[0]
+    members, before, late = [first], [], []
+    held: set[Node] = {first}
+    after: set[Node] = set()
+    taken = 0
+    for seen in range(1, len(waiting) + 1):
+        node = waiting[-seen]
+        if any(source in after for source in node.inputs):
+            after.add(node)
+            late.append(node)
+        elif (node in finder.idle or node in finder.views) and not any(source in held for source in node.inputs):
+            before.append(node)
+        elif _goes_by_rows(node, length, finder):
+            members.append(node)
+            held.add(node)
+            taken = seen
+        else:
+            after.add(node)
+            late.append(node)
+        if seen - taken > AHEAD:
+            break
+    looked = set(waiting[len(waiting) - taken :]) if taken else set()
+    return members, [n for n in before if n in looked], [n for n in late if n in looked], taken
+
+
+def _goes_by_rows(node: Node, length: DimLike, finder: Finder) -> bool:
+    if len(node.types) != 1 or not node.type.ndim or dim_key(node.type.shape[0]) != dim_key(length):
+        return False
+    op = node.op
+    if node in finder.views:
+        source = node.inputs[0]
+        first = source.type.ndim and dim_key(source.type.shape[0]) == dim_key(length)
+        plain = isinstance(op, (ExpandDims, Squeeze)) and 0 not in op.axis
+        return bool(first) and (plain or isinstance(op, Reshape))
+    if not finder.writable(node) or not isinstance(op, (Elementwise, Reduction)):
+        return False
+    if isinstance(op, Reduction):
+        return 0 not in op.axis and dim_key(node.inputs[0].type.shape[0]) == dim_key(length)
+    return all(_by_rows(source, node, length) is not None for source in node.inputs)
+
+
+def _by_rows(source: Node, node: Node, length: DimLike) -> bool | None:
+    """Whether an operand is read row by row, or whole; None if neither can be."""
+    kind = source.types[0]
+    if kind.ndim < node.type.ndim or not kind.ndim:
+        return False
+    if dim_key(kind.shape[0]) == dim_key(length):
+        return True
+    return False if dim_key(kind.shape[0]) == 1 else None
+
+
+def _block(members: list[Node], finder: Finder, namer: Namer, number: int) -> Block | None:
+    """The block of these nodes, if that is worth a loop."""
+    together = set(members)
+    inside: set[Node] = set()
+    for node in reversed(members):
+        readers = finder.readers.get(node, ())
+        only = readers and all(r in together and (r in inside or r not in finder.views) for r in readers)
+        if only and node not in finder.pinned:
+            inside.add(node)
+    values = [node for node in inside if node not in finder.views]
+    if len(values) < LEAST or any(node in finder.views and node not in inside for node in members):
+        return None
+    row = _row_bytes(members, values)
+    length = members[0].type.shape[0]
+    room = CACHES * finder.machine.l2
+    longest = max((_elements(node) for node in values), default=1)
+    least = -(-CALL // longest)
+    if isinstance(row, int) and isinstance(length, int) and length <= 2 * max(least, room // row):
+        return None
+    name, rows = namer(f"block_{number + 1}"), namer("rows")
+    return Block(name, rows, length, tuple(members), frozenset(inside), least, room, row)
+
+
+def _elements(node: Node) -> int:
+    size = product(node.type.shape[1:])
+    return max(size, 1) if isinstance(size, int) else SHORT
+
+
+def _row_bytes(members: Sequence[Node], values: Sequence[Node]) -> DimLike:
+    """Bytes of a row of what is alive at the same time: the most values inside at once, and what streams by."""
+    alive = dict.fromkeys(values, 0)
+    for position, node in enumerate(members):
+        for source in node.inputs:
+            if source in alive:
+                alive[source] = position
+    largest: DimLike = 0
+    most = now = 0
+    ends: dict[int, int] = {}
+    for position, node in enumerate(members):
+        if node in alive:
+            now += 1
+            ends[alive[node]] = ends.get(alive[node], 0) + 1
+            size = product(node.type.shape[1:]) * node.type.dtype.itemsize
+            largest = size if not isinstance(largest, int) or (isinstance(size, int) and size > largest) else largest
+        most = max(most, now)
+        now -= ends.pop(position, 0)
+    return largest * (most + STREAMS) if not isinstance(largest, int) or largest else STREAMS

@@ -1,0 +1,121 @@
+"""Loops over blocks of rows: the same bits, less memory, and only where they pay."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tensorgraph as tg
+from tensorgraph.compiler.compile import Options, compile_graph
+from tensorgraph.interpret.evaluate import evaluate_graph
+from tensorgraph.schedule import blocks as module
+from tensorgraph.testing.programs import run_kernel
+from tensorgraph.testing.strategies import feeds, graphs
+from tests.compiler.programs import assert_same_bits, random_program
+
+TINY = replace(tg.Machine.reference, l2=64)
+
+
+@contextmanager
+def eager() -> Iterator[None]:
+    """Blocks of a few rows wherever two values can be handed over inside."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LEAST", 1)
+        patch.setattr(module, "CALL", 1)
+        patch.setattr(module, "SHORT", 1)
+        yield
+
+
+def chain(x: tg.Tensor) -> tg.Tensor:
+    u = tg.tanh(x / tg.sqrt(x * x + 1))
+    v = u * 0.5 + x
+    return u * tg.exp(-(v * v)) - x
+
+
+def test_a_chain_is_one_loop_and_needs_no_more_memory_than_its_result() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    kernel = tg.compile([x], chain(x), machine=tg.Machine.reference)
+    assert [len(block.nodes) for block in kernel.program.blocks] == [12]
+    assert kernel.source.count("for start in range(0, n, rows_1):") == 1
+    array = np.linspace(-3, 3, 1_000_003)
+    tracemalloc.start()
+    (got,) = [kernel(array)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_same_bits([got], evaluate_graph(kernel.graph, [array])[0])
+    assert kernel.memory.peak(n=array.size) == pytest.approx(peak, rel=0.1)
+    assert peak < 1.4 * array.nbytes
+
+
+def test_few_rows_take_no_loop() -> None:
+    x = tg.placeholder((100,), "float64", name="x")
+    assert tg.compile([x], chain(x), machine=tg.Machine.reference).program.blocks == ()
+    x = tg.placeholder(("n", 3), "float64", name="x")  # short rows
+    assert tg.compile([x], chain(x), machine=tg.Machine.reference).program.blocks == ()
+    x = tg.placeholder((1_000_000,), "float64", name="x")
+    kernel = tg.compile([x], chain(x), machine=tg.Machine.reference)
+    assert "if " not in kernel.source[kernel.source.index("def compute") :]
+    array = np.linspace(-3, 3, 1_000_000)
+    assert_same_bits([kernel(array)], evaluate_graph(kernel.graph, [array])[0])
+
+
+def test_what_is_needed_whole_waits_until_the_loop_is_over() -> None:
+    x = tg.placeholder(("n", 64), "float32", name="x")
+    centred = x - tg.mean(x, axis=1, keepdims=True)
+    y = centred / tg.sqrt(tg.mean(centred * centred, axis=1, keepdims=True) + 1e-5)
+    total = tg.sum(y * x)
+    kernel = tg.compile([x], [total, tg.gradients(total, [x])[0]], machine=tg.Machine.reference)
+    assert len(kernel.program.blocks) == 1
+    for rows in (3, 20_001):
+        array = np.random.default_rng(rows).normal(size=(rows, 64)).astype("f4")
+        assert_same_bits(kernel(array), evaluate_graph(kernel.graph, [array])[0])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_random_graphs_give_the_same_bits(data: st.DataObject) -> None:
+    graph = data.draw(graphs(size=12, inputs=3, outputs=3))
+    arrays = data.draw(feeds(graph))
+    with eager():
+        kernel = compile_graph(graph, "kernel", list(range(len(graph.outputs))), Options(machine=TINY))
+        expected = [np.array(y) for part in evaluate_graph(kernel.graph, arrays) for y in part]
+        for _ in range(2):
+            assert_same_bits(run_kernel(kernel, arrays), expected)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_programs_with_updates(seed: int) -> None:
+    program = random_program(seed, symbolic=seed % 2 == 0)
+    with eager():
+        kernel = tg.compile(program.inputs, program.outputs, program.updates, machine=TINY)
+        rng = np.random.default_rng(seed)
+        for size in (4, 0, 1, 33) if seed % 2 == 0 else (4, 4):
+            arrays = program.feeds(rng, size)
+            outputs, values = program.expected(arrays, kernel)
+            assert_same_bits(kernel(*arrays), outputs)
+            assert_same_bits([p.numpy() for p, _ in program.updates], values)
+
+
+def test_eager_blocks_are_found_in_random_programs() -> None:
+    with eager():
+        found = 0
+        for seed in range(40):
+            program = random_program(seed, symbolic=True)
+            found += len(tg.compile(program.inputs, program.outputs, program.updates, machine=TINY).program.blocks)
+    assert found > 25
+
+
+def test_an_error_in_a_block_names_the_users_line() -> None:
+    x = tg.placeholder((1_000_000,), "float64", name="x")
+    kernel = tg.compile([x], chain(x), machine=tg.Machine.reference, debug_nans=True)
+    array = np.ones(1_000_000)
+    array[700_000] = np.inf
+    with pytest.raises(FloatingPointError, match=r"divide.*test_blocks\.py:\d+"):
+        kernel(array)
