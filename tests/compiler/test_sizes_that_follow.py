@@ -58,3 +58,13 @@ def test_the_source_names_the_users_lines() -> None:
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     here = next(i for i, line in enumerate(lines, 1) if line.endswith("# this line"))
     assert f"{Path(__file__).name}:{here}" in tg.compile(x, y).source
+
+
+def test_results_of_sizes_that_are_computed() -> None:
+    """From an input that has them only in a sum."""
+    x = tg.placeholder(("2*n+1",), "float64", name="x")
+    half = (x.shape[0] - 1) // 2
+    assert [str(half), *tg.ones((half,)).shape] == ["n", half]
+    kernel = tg.compile(x, tg.ones((half, 2)) * tg.sum(x))
+    for n in (0, 1, 4):
+        np.testing.assert_array_equal(kernel(np.ones(2 * n + 1)), np.full((n, 2), 2 * n + 1.0))
