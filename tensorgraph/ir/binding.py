@@ -46,7 +46,9 @@ def bind_sizes(fed: Iterable[tuple[str, TensorType, Sequence[int]]]) -> dict[str
                 source.setdefault(symbol, name)
             else:
                 composed.append((name, kind, shape, size, actual))
-    for name, kind, shape, size, actual in composed:
+    while composed:  # one with a single unknown may tell what another needs
+        ready = (i for i, (*_, size, _) in enumerate(composed) if len(_unknown(size, sizes)) < 2)
+        name, kind, shape, size, actual = composed.pop(next(ready, 0))
         _solve(sizes, size, actual)
         if evaluate_dim(size, sizes) != actual:
             raise _misfit(name, kind, shape, f"{size} would be {evaluate_dim(size, sizes)}, not {actual}")
@@ -55,7 +57,7 @@ def bind_sizes(fed: Iterable[tuple[str, TensorType, Sequence[int]]]) -> dict[str
 
 def _solve(sizes: dict[str, int], size: Dim, actual: int) -> None:
     """Bind the one unknown symbol of a linear dimension such as ``2*n + 1``."""
-    unknown = sorted(set(size.symbols()) - set(sizes))
+    unknown = _unknown(size, sizes)
     if not unknown:
         return
     if len(unknown) > 1:
@@ -65,6 +67,10 @@ def _solve(sizes: dict[str, int], size: Dim, actual: int) -> None:
     at0 = evaluate_dim(size, {**sizes, unknown[0]: 0})
     slope = evaluate_dim(size, {**sizes, unknown[0]: 1}) - at0
     sizes[unknown[0]] = max((actual - at0) // slope, 0) if slope else 0
+
+
+def _unknown(size: Dim, sizes: dict[str, int]) -> list[str]:
+    return sorted(set(size.symbols()) - set(sizes))
 
 
 def _misfit(name: str, kind: TensorType, shape: Sequence[int], why: str) -> InputError:

@@ -39,6 +39,8 @@ TRUTH = "A sum of truth values is 0 where all of them are false, whatever its dt
 POSITIVE = "No step of a slice is 0: Python refuses it."
 GIVEN = "Its callers give cotangents of the type of their node already."
 WORDS = "Numbers have at most 8 bytes or 16."
+DIVIDED = "The two ways differ only where zero is divided by, and neither has a number there."
+MEMORY = "It keeps what is not read again: a matter of memory."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -53,6 +55,12 @@ REASONS: Mapping[str, str] = {
     r"autodiff/library\.py: (cumulative_prod_adjoint|segment_prod_adjoint): x -> \(g\):2": SIZES,
     r"autodiff/structural\.py: (difference: a -> \(b\)|softmax_weights: x -> \(y\))": EQUAL,
     r"autodiff/library\.py: segment_extreme_adjoint: where\(count == 0, 1, count\) -> .*": NOBODY,
+    r"autodiff/library\.py: _running: full\(\(1, \*rows\.shape\[1:\]\), 1, .*": UNUSED,
+    r"autodiff/structural\.py: softmax_weights: x -> \(y\):2": LIKE,
+    r"autodiff/structural\.py: power_by_base: a -> \(b\)": SHAPED,
+    r"autodiff/structural\.py: power_by_exponent: a -> \(b\)": DIVIDED,
+    r"autodiff/engine\.py: pull_back: found\.pop\(node\) -> .*": MEMORY,
+    r"autodiff/rules\.py: RULES\[t\.Atan2\]: hypot\(a, b\) -> \(hypot\(b, a\)\)(:2)?": SYMMETRIC,
     r"autodiff/library\.py: _running: step < size -> \(step <= size\)": DOUBLING,
     r"numerics/adaptive_pool\.py: adaptive_max_indices: i \+ 1 -> \(i \+ 2\)": OVERWRITTEN,
     r"numerics/adaptive_pool\.py: adaptive_max_indices: stop -> \(start\)": FROM_END,
@@ -79,8 +87,8 @@ REASONS: Mapping[str, str] = {
     r"numerics/basic\.py: sinc_derivative: 0\.25 \* order -> .*": BORDER,
     r"autodiff/engine\.py: _by_rule: where\(any_\(mask, k, keepdims=True\), x, 0\) -> .*, x, 1\)\)": MASKED,
     r"numerics/segment\.py: segment_starts: ids\[1:\] < ids\[:-1\] -> \(ids\[1:\] <= ids\[:-1\]\)": PATHS,
-    r"numerics/conv\.py: conv_input_grad: max\(size \+ a \+ b, 0\) -> .*": ELEMENTS,
-    r"numerics/pool\.py: pool_taps: max\(last \* s \+ shift, 0\) -> \(max\(last \* s \+ shift, 1\)\)": EMPTY,
+    r"numerics/conv\.py: (conv_input_grad|fold): max\(size \+ a \+ b, 0\) -> .*": ELEMENTS,
+    r"numerics/pool\.py: pool_taps: max\(last \* s \+ shift, 0\) -> .*": EMPTY,
     r"numerics/pool\.py: pool_blocks: min\(start \+ step, shape\[0\]\) -> \(start \+ step\)": ENDS,
     r"numerics/segment\.py: segment_reduce: step < counts\.max\(\) -> .*": DOUBLING,
     r"numerics/basic\.py: sinc_derivative: np\.abs\(z\) < .* -> \(np\.abs\(z\) <= .*": BORDER,
@@ -95,7 +103,7 @@ REASONS: Mapping[str, str] = {
     r"numerics/segment\.py: segment_starts: ids\.size -> .*": CUT,
     r"numerics/segment\.py: segment_reduce: (values\[0\]\.size < 32|16 \* starts\.size)( or .*)? -> .*": PATHS,
     r"numerics/segment\.py: segment_reduce: order\.size -> \(order\.size \+ 1\)": PATHS,
-    r"numerics/conv\.py: conv(_input_grad)?: groups -> \(1\):3": PATHS,
+    r"numerics/conv\.py: (conv: groups -> \(1\):2|conv_input_grad: groups -> \(1\):3)": PATHS,
     r"ops/conv\.py: _Convolution\.check: self\.stride -> .*": COUNTED,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }

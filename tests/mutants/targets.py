@@ -72,7 +72,13 @@ ENGINE = (FOUND, "tests/autodiff/test_engine.py", "tests/autodiff/test_hard_poin
           "tests/autodiff/test_complex.py", "tests/autodiff/test_transforms.py")  # fmt: skip
 OPS = (FOUND, "tests/conv/test_window_types.py", "tests/ops", "tests/library/test_primitives.py")
 WINDOWS = (FOUND, "tests/conv/test_window_types.py", "tests/conv", "tests/library/test_primitives.py")
-KERNELS = (FOUND, "tests/compiler/test_kernel.py", "tests/codegen/test_saved.py", "tests/codegen/test_golden.py")
+KERNELS = (
+    FOUND,
+    "tests/compiler/test_sizes_that_follow.py",
+    "tests/compiler/test_kernel.py",
+    "tests/codegen/test_saved.py",
+    "tests/codegen/test_golden.py",
+)
 
 TARGETS = (
     Target("rules", "autodiff/rules.py", tests=RULES),

@@ -25,6 +25,7 @@ from tensorgraph.ops.numerics.pool import pool_output_size
 from tensorgraph.ops.numerics.segment import scatter_add_rows, segment_prod, segment_sum
 from tensorgraph.ops.windows import window_count
 from tensorgraph.passes.fold import fold_constants
+from tensorgraph.testing import check_gradients
 
 # ---- windows
 
@@ -116,6 +117,14 @@ def test_rows_counted_from_the_end() -> None:
             scatter_add_rows((3, 2), np.array(outside), np.ones((2, 2)))
 
 
+def test_products_of_few_segments() -> None:
+    """Of no rows, and of one."""
+    none = tg.grad(lambda x: tg.sum(tg.segment_prod(x, np.zeros(0, int), 2)))(tg.asarray(np.zeros((0, 2))))
+    assert none.shape == (0, 2)
+    one = tg.grad(lambda x: tg.sum(tg.segment_prod(x, np.zeros(1, int), 2)))(tg.asarray(np.full((1, 2), 3.0)))
+    np.testing.assert_array_equal(one.numpy(), [[1, 1]])
+
+
 def test_products_of_segments_in_any_order() -> None:
     """Known or unknown, rows go back to where they were."""
     ids, x = np.array([1, 2, 0, 2, 1, 0, 2]), np.array([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0])
@@ -125,6 +134,11 @@ def test_products_of_segments_in_any_order() -> None:
 
 
 # ---- derivatives
+
+
+@pytest.mark.parametrize("f", [tg.remainder, tg.floor_divide])
+def test_remainders_of_large_quotients(f: Any) -> None:
+    check_gradients(f, np.array([5.3, -7.1, 0.4, 9.9]), np.array([2.1, 1.7, -0.3, -4.2]))
 
 
 @pytest.mark.parametrize(("x", "wanted"), [(0.0, (0, 1, 0)), (2.0, (0, 0, 1)), (1.0, (1, 0, 0))])
