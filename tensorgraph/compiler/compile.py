@@ -36,6 +36,7 @@ def compile(
     name: str = "kernel",
     locations: bool = True,
     fast_math: bool = False,
+    debug_nans: bool = False,
 ) -> Kernel:
     """Compile tensors to a kernel: NumPy source, loaded and ready to call.
 
@@ -56,6 +57,9 @@ def compile(
     fast_math
         Also use laws that are true of real numbers only: sums may be added in another order and factored, and
         log(exp(x)) is x even where exp(x) overflows.
+    debug_nans
+        Look for a NaN in every value that the kernel computes, and raise `NaNError` at the first one: it names the
+        operation and the user's line, and the state is left as it was. Takes time and memory.
 
     Returns
     -------
@@ -92,7 +96,9 @@ def compile(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)
-    return compile_graph(graph, name, structure, locations=locations, fast_math=fast_math, started=started)
+    return compile_graph(
+        graph, name, structure, locations=locations, fast_math=fast_math, debug_nans=debug_nans, started=started
+    )
 
 
 def refuse_dropped(graph: Graph) -> None:
@@ -113,6 +119,7 @@ def compile_graph(
     *,
     locations: bool = True,
     fast_math: bool = False,
+    debug_nans: bool = False,
     started: float | None = None,
 ) -> Kernel:
     """Run the stages, keeping what each gives."""
@@ -131,10 +138,17 @@ def compile_graph(
     graph = record("fold constants", fold_constants(graph))
     simplified = simplify(graph, fast_math=fast_math)
     graph = record("simplify", simplified.graph, simplified.laws)
+    if debug_nans:
+        graph = record("compute next values apart", with_next_values(graph))
     program: Program = record("plan", plan(graph))
-    module = emit(program, name, locations=locations)
+    module = emit(program, name, locations=locations, probe="nan" if debug_nans else None)
     record("emit", module.source)
     return Kernel(name, program, module, stages, structure)
+
+
+def with_next_values(graph: Graph) -> Graph:
+    """The graph with the next values of its state as outputs too: they are computed before any is written."""
+    return Graph(graph.inputs, [*graph.outputs, *(value for _, value in graph.updates)], graph.updates)
 
 
 def _input(i: int, x: Any) -> Node:

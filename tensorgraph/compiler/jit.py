@@ -6,7 +6,7 @@ import inspect
 import keyword
 import warnings
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from threading import RLock
 from typing import Any, NamedTuple, TypeAlias
 
@@ -27,7 +27,7 @@ from tensorgraph.schedule.plan import MODULE_NAMES
 __all__ = ["jit"]
 
 
-def jit(f: Callable[..., Any], *, fast_math: bool = False) -> Callable[..., Any]:
+def jit(f: Callable[..., Any], *, fast_math: bool = False, debug_nans: bool = False) -> Callable[..., Any]:
     """Compile a function; it is traced on the shapes it meets.
 
     Parameters
@@ -38,6 +38,8 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False) -> Callable[..., Any]
         for others.
     fast_math
         Also use laws that are true of real numbers only, as in `compile`.
+    debug_nans
+        Raise `NaNError` at the first NaN that is computed, as in `compile`.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False) -> Callable[..., Any]
     >>> len(f.kernels)
     2
     """
-    cache = _Cache(f, fast_math)
+    cache = _Cache(f, partial(compile_graph, fast_math=fast_math, debug_nans=debug_nans))
 
     @wraps(f)
     def compiled(*args: Any, **kwargs: Any) -> Tree:
@@ -89,9 +91,9 @@ class _Closed(Exception):  # noqa: N818 (no error: it tells the caller what to d
 class _Cache:
     """The kernels of one function."""
 
-    def __init__(self, f: Callable[..., Any], fast_math: bool) -> None:
+    def __init__(self, f: Callable[..., Any], compile_traced: Callable[[Graph, str, Tree], Kernel]) -> None:
         self._f = f
-        self._fast_math = fast_math
+        self._compile_traced = compile_traced
         self._name = _kernel_name(f)
         self.kernels: list[Kernel] = []
         self._entries: dict[object, list[_Entry]] = {}
@@ -156,7 +158,7 @@ class _Cache:
             raise _Closed
         graph = Graph(inputs, nodes)
         refuse_dropped(graph)
-        return compile_graph(graph, self._name, shape, fast_math=self._fast_math)
+        return self._compile_traced(graph, self._name, shape)
 
 
 def _kernel_name(f: Callable[..., Any]) -> str:
