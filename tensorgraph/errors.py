@@ -17,6 +17,7 @@ __all__ = [
     "GradientError",
     "IndexingError",
     "InputError",
+    "NaNError",
     "ParseError",
     "ShapeError",
     "SymbolicError",
@@ -68,6 +69,10 @@ class InputError(TensorGraphError, ValueError):
 
 class CompileError(TensorGraphError, RuntimeError):
     """A graph that cannot be compiled."""
+
+
+class NaNError(TensorGraphError, FloatingPointError):
+    """A NaN that a kernel compiled with ``debug_nans=True`` has computed."""
 
 
 class ParseError(TensorGraphError, ValueError):

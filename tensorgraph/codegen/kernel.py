@@ -18,6 +18,7 @@ from tensorgraph.codegen.explain import Explanation, explained
 from tensorgraph.codegen.inputs import Inputs
 from tensorgraph.codegen.load import loaded, note
 from tensorgraph.codegen.module import save_module
+from tensorgraph.codegen.nans import nan_error
 from tensorgraph.codegen.profile import Profile, measured
 from tensorgraph.codegen.sizes import workspace_sizes
 from tensorgraph.codegen.state import State
@@ -136,6 +137,9 @@ class Kernel:
             try:
                 outputs = self._run(space, self._compute, *arrays, space.memory)
             except Exception as error:
+                refused = nan_error(error, self.name, self._filename, self._module, self.program, arrays)
+                if refused is not None:
+                    raise refused from None
                 note(error, self.name, self._filename, self._module)
                 raise
             space.free.append(space)

@@ -34,7 +34,8 @@ def refuse_nan(*values: Any) -> None:
     """FloatingPointError if one of these has a NaN."""
     for value in values:
         if np.isnan(value).any():
-            raise FloatingPointError(f"NaN at {tuple(np.argwhere(np.isnan(value))[0].tolist())}")
+            place = tuple(np.argwhere(np.isnan(value))[0].tolist())
+            raise FloatingPointError(f"NaN at {place}" if place else "NaN")
 
 
 def carve(*sizes: int) -> list[Any]:

@@ -37,6 +37,7 @@ class Options:
     locations: bool = True
     fast_math: bool = False
     machine: Machine | None = None
+    debug_nans: bool = False
 
 
 def compile(
@@ -48,6 +49,7 @@ def compile(
     locations: bool = True,
     fast_math: bool = False,
     machine: Machine | None = None,
+    debug_nans: bool = False,
 ) -> Kernel:
     """Compile tensors to a kernel: NumPy source, loaded and ready to call.
 
@@ -71,6 +73,9 @@ def compile(
     machine
         What costs are reckoned for; the machine that this runs on unless given. The same graph on the same machine
         gives the same source, byte for byte.
+    debug_nans
+        Look for a NaN in every value that the kernel computes, and raise `NaNError` at the first one: it names the
+        operation and the user's line, and the state is left as it was. Takes time and memory.
 
     Returns
     -------
@@ -107,7 +112,7 @@ def compile(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)
-    options = Options(locations=locations, fast_math=fast_math, machine=machine)
+    options = Options(locations=locations, fast_math=fast_math, machine=machine, debug_nans=debug_nans)
     return compile_graph(graph, name, structure, options, started=started)
 
 
@@ -141,10 +146,17 @@ def compile_graph(
     graph = record("fold constants", fold_constants(graph))
     simplified = simplify(graph, fast_math=options.fast_math)
     graph = record("simplify", simplified.graph, simplified.laws)
+    if options.debug_nans:
+        graph = record("compute next values apart", with_next_values(graph))
     program: Program = record("plan", plan(graph, options.machine or Machine.detect()))
-    module = emit(program, name, locations=options.locations)
+    module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
     return Kernel(name, program, module, stages, structure)
+
+
+def with_next_values(graph: Graph) -> Graph:
+    """The graph with the next values of its state as outputs too: they are computed before any is written."""
+    return Graph(graph.inputs, [*graph.outputs, *(value for _, value in graph.updates)], graph.updates)
 
 
 def _input(i: int, x: Any) -> Node:

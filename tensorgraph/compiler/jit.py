@@ -28,7 +28,9 @@ from tensorgraph.schedule.plan import MODULE_NAMES
 __all__ = ["jit"]
 
 
-def jit(f: Callable[..., Any], *, fast_math: bool = False, machine: Machine | None = None) -> Callable[..., Any]:
+def jit(
+    f: Callable[..., Any], *, fast_math: bool = False, machine: Machine | None = None, debug_nans: bool = False
+) -> Callable[..., Any]:
     """Compile a function; it is traced on the shapes it meets.
 
     Parameters
@@ -41,6 +43,8 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False, machine: Machine | No
         Also use laws that are true of real numbers only, as in `compile`.
     machine
         What costs are reckoned for, as in `compile`.
+    debug_nans
+        Raise `NaNError` at the first NaN that is computed, as in `compile`.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False, machine: Machine | No
     >>> len(f.kernels)
     2
     """
-    cache = _Cache(f, Options(fast_math=fast_math, machine=machine))
+    cache = _Cache(f, Options(fast_math=fast_math, machine=machine, debug_nans=debug_nans))
 
     @wraps(f)
     def compiled(*args: Any, **kwargs: Any) -> Tree:

@@ -87,6 +87,8 @@ def is_view(node: Node, contiguous: set[Node]) -> bool:
         return node.inputs[0] in contiguous
     if isinstance(node.op, Imag) and node.inputs[0].types[0].dtype.kind != "c":
         return False
+    if isinstance(node.op, Slice) and not node.type.ndim:  # NumPy gives a number, which does not follow the memory
+        return False
     return node.op.view and not isinstance(node.op, (Barrier, Pick))
 
 

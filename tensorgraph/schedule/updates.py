@@ -14,10 +14,11 @@ import numpy as np
 
 from tensorgraph.ir.dims import same_shape
 from tensorgraph.ir.graph import Graph
-from tensorgraph.ir.leaves import Variable
+from tensorgraph.ir.leaves import Constant, Variable
 from tensorgraph.ir.names import Namer, is_literal
 from tensorgraph.ir.node import Effect, Node
 from tensorgraph.ops.elementwise import Elementwise
+from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
 from tensorgraph.schedule.places import in_memory
 from tensorgraph.schedule.program import Arena, Part, Ref, Step
 
@@ -105,6 +106,7 @@ def _inside(graph: Graph, fixed: set[Node]) -> set[Node]:
     following = {value for _, value in graph.updates}
     updated = {variable for variable, _ in graph.updates}
     outputs = set(graph.outputs)
+    ready = _ready(graph, fixed, updated)
     found: set[Node] = set()
     for node in reversed(graph.nodes):
         if node in outputs or node in fixed or not isinstance(node.op, Elementwise) or node.op.leaf:
@@ -114,7 +116,7 @@ def _inside(graph: Graph, fixed: set[Node]) -> set[Node]:
             continue
         if users and any(not same_shape(node.type.shape, user.type.shape) for user in users):
             continue
-        if _fits(node, updated) and _uninterrupted(node):
+        if _fits(node, ready) and _uninterrupted(node):
             found.add(node)
     return found
 
@@ -127,14 +129,35 @@ def _uninterrupted(node: Node) -> bool:
     return bool(ways) and plain and not node.op.scratch([source.type for source in node.inputs])
 
 
-def _fits(node: Node, updated: set[Node]) -> bool:
-    """Whether every operand is a scalar that stays, or has an element for each of the result's."""
-    for source in node.inputs:
-        if same_shape(source.type.shape, node.type.shape):
+def _ready(graph: Graph, fixed: set[Node], updated: set[Node]) -> set[Node]:
+    """Scalars whose memory is there before a call, and holds them until all updates are made."""
+    outputs = set(graph.outputs)
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if len(node.types) != 1 or node.type.ndim or node in updated:
             continue
-        if source.type.ndim or source in updated:
-            return False
-    return not node.type.symbolic
+        origin = _origin(node)
+        if (
+            node in fixed
+            or isinstance(node.op, (Variable, Constant))
+            or (not origin.op.view and origin not in outputs and in_memory(origin))
+        ):
+            found.add(node)
+    return found
+
+
+def _origin(node: Node) -> Node:
+    """What a value is the same elements of."""
+    while isinstance(node.op, (Reshape, ExpandDims, Squeeze)):
+        node = node.inputs[0]
+    return node
+
+
+def _fits(node: Node, ready: set[Node]) -> bool:
+    """Whether every operand is a scalar that stays, or has an element for each of the result's."""
+    if node.type.symbolic:
+        return False
+    return all(same_shape(s.type.shape, node.type.shape) or s in ready for s in node.inputs)
 
 
 def _together(graph: Graph, inside: set[Node]) -> list[list[Effect]]:
