@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from tensorgraph.ir.names import Namer, is_literal, symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import literal, spell
 from tensorgraph.ops.custom import Custom
+from tensorgraph.schedule.places import in_memory
 from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED
 from tensorgraph.schedule.program import Arena, Program
 
@@ -183,14 +184,26 @@ def _definitions(program: Program, customs: Mapping[Callable[..., Any], str]) ->
     """Our helpers, and the users' functions where they can be copied."""
     helpers: dict[str, Callable[..., Any]] = {"call": call} if customs else {}
     helpers |= {"carve": carve} if program.slots else {}
-    for node in (*program.bound, *(s.node for s in program.statements if s.buffer is None)):
-        for helper in () if isinstance(node.op, Custom) else node.op.helpers:
+    for node, texts in _spelled(program):
+        for helper in node.op.helpers:
+            if not any(f"{helper.__name__}(" in text for text in texts):
+                continue  # what the others call is found by `define`
             if helpers.setdefault(helper.__name__, helper) is not helper:
                 raise CompileError(f"two different functions are called {helper.__name__!r}: rename one of them")
     taken = frozenset(MODULE_NAMES) - {"call", "carve"}
     known = define(helpers, taken)
     known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})
     return define({name: function for function, name in customs.items()}, taken, known) if customs else known
+
+
+def _spelled(program: Program) -> Iterator[tuple[Node, Sequence[str]]]:
+    """The nodes that are written with helper functions, and the templates by which they are."""
+    for node in program.bound:
+        yield node, (node.op.numpy,)
+    for statement in program.statements:
+        op = statement.node.op
+        if op.helpers and not isinstance(op, Custom) and not statement.copied:
+            yield statement.node, (op.numpy,) if statement.buffer is None else in_memory(statement.node)
 
 
 def _workspace(program: Program, speller: Speller, compute: list[str]) -> tuple[list[str], list[str]]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from string import Formatter
 from typing import Any, NamedTuple
 
 from tensorgraph.errors import CompileError
 from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.names import symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ops.custom import Custom
-from tensorgraph.schedule.program import Program
+from tensorgraph.schedule.places import in_memory
+from tensorgraph.schedule.program import Program, Statement
+
+NAME = re.compile(r"[A-Za-z_]\w*")
 
 __all__ = ["read_sizes", "size_expressions", "workspace_sizes"]
 
@@ -23,7 +29,19 @@ def workspace_sizes(program: Program) -> list[str]:
 
 def read_sizes(program: Program) -> list[str]:
     """The symbols that statements spell, in order."""
-    return _distinct(size for s in program.statements if s.buffer is None for size in _spelled(s.node))
+    symbols = set(symbols_of(program.graph))
+    return _distinct(size for s in program.statements if not s.copied for size in _read(s, symbols))
+
+
+def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:
+    """The sizes that a statement spells."""
+    if statement.buffer is None or not symbols:
+        yield from _spelled(statement.node)
+        return
+    attributes = statement.node.op.attributes()
+    for text, field, _, _ in (part for way in in_memory(statement.node) for part in Formatter().parse(way)):
+        yield from (Dim.symbol(name) for name in NAME.findall(text) if name in symbols)
+        yield from _dims(attributes.get(field)) if field else ()
 
 
 def _spelled(node: Node) -> Iterator[DimLike]:

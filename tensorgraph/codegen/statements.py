@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from typing import Any
@@ -21,6 +22,7 @@ from tensorgraph.schedule.program import Program, Statement
 
 __all__ = ["Speller", "view_text"]
 
+GIVES = re.compile(r"np\.[\w.]+\(.*[ =]\{out\}")  # a call that gives the array into which it puts its result
 BITS = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 
 
@@ -88,12 +90,13 @@ class Speller:
         scratch = [b.name for b in statement.scratch]
         operands = [self._operand(source) for source in node.inputs]
         kinds = [source.types[0] for source in node.inputs]
-        *first, last = (self._filled(t, node, operands, kinds, buffer.name, scratch) for t in in_memory(node))
+        ways = in_memory(node)
+        *first, last = (self._filled(t, node, operands, kinds, buffer.name, scratch) for t in ways)
         lines = [line for text in first for line in broken(f"    {text}")]
         if node not in self._named:  # only read through another view of its memory
             return [*lines, *commented(last, comment)]
         name = self._program.names[node]
-        if last.startswith("np.copyto(") or f"{buffer.name}_" in last:  # gives nothing, or another view of the memory
+        if not GIVES.match(ways[-1]):  # gives nothing, or another view of the memory
             return [*lines, *broken(f"    {last}"), *commented(f"{name} = {buffer.name}", comment)]
         return [*lines, *commented(f"{name} = {last}", comment)]
 
