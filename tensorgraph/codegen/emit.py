@@ -19,7 +19,7 @@ from tensorgraph.ir.names import Namer, is_literal, symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import literal, spell
 from tensorgraph.ops.custom import Custom
-from tensorgraph.schedule.places import in_memory
+from tensorgraph.schedule.places import in_memory, is_filled
 from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED
 from tensorgraph.schedule.program import Arena, Program
 
@@ -203,7 +203,9 @@ def _spelled(program: Program) -> Iterator[tuple[Node, Sequence[str]]]:
     for statement in program.statements:
         op = statement.node.op
         if op.helpers and not isinstance(op, Custom) and not statement.copied:
-            yield statement.node, (op.numpy,) if statement.buffer is None else in_memory(statement.node)
+            ways = in_memory(statement.node)
+            spelled = statement.buffer is None and not is_filled(statement.node, ways)
+            yield statement.node, (op.numpy,) if spelled else ways
 
 
 def _workspace(program: Program, speller: Speller, compute: list[str]) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.names import symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ops.custom import Custom
-from tensorgraph.schedule.places import in_memory
+from tensorgraph.schedule.places import in_memory, is_filled
 from tensorgraph.schedule.program import Program, Statement
 
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -35,11 +35,14 @@ def read_sizes(program: Program) -> list[str]:
 
 def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:
     """The sizes that a statement spells."""
-    if statement.buffer is None or not symbols:
-        yield from _spelled(statement.node)
-        return
-    attributes = statement.node.op.attributes()
-    for text, field, _, _ in (part for way in in_memory(statement.node) for part in Formatter().parse(way)):
+    node = statement.node
+    ways = in_memory(node)
+    if statement.buffer is None:
+        filled = is_filled(node, ways)
+        yield from node.type.shape if filled else _spelled(node)
+        ways = ways if filled else ()
+    attributes = node.op.attributes()
+    for text, field, _, _ in (part for way in ways for part in Formatter().parse(way)):
         yield from (Dim.symbol(name) for name in NAME.findall(text) if name in symbols)
         yield from _dims(attributes.get(field)) if field else ()
 

@@ -242,6 +242,13 @@ class IndexAdd(_Write):
         add = "np.add.at({out}, {index}, {1})" if repeated else "{out}[{index:items}] += {1}"
         return "np.copyto({out}, {0})", add
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The sums, where places are distinct but not a slice."""
+        if not self.distinct or not any(isinstance(item, Operand) for item in self.index):
+            return 0
+        shape = _gathered(self.name, types[0], self.index, tuple(types), 2)
+        return int(TensorType(types[0].dtype, shape).nbytes)
+
     def flops(self, *types: TensorType) -> DimLike:
         """One addition per value."""
         return types[1].size

@@ -213,6 +213,10 @@ class _Position(Op):
         """One comparison per input element."""
         return types[0].size
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """A copy in which the axis is the last one."""
+        return 0 if self.axis == types[0].ndim - 1 else int(types[0].nbytes)
+
 
 class ArgMax(_Position):
     """The position of the first largest element."""

@@ -261,3 +261,9 @@ class Sinc(_Floating):
         """That of ``np.sinc``: of integers, however small, float64."""
         found = super().dtype(*dtypes)
         return found if dtypes[0].kind == "f" else np.dtype(np.float64)
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The steps of ``np.sinc``; of a derivative those of the recurrence, in float64."""
+        (x,) = types
+        width = self.dtype(x.dtype).itemsize
+        return int(x.size) * (2 * width if self.order == 0 else 49 if x.dtype == np.float64 else 57)

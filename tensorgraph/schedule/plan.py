@@ -23,6 +23,7 @@ from tensorgraph.schedule.places import (
     contiguous_nodes,
     fixed_nodes,
     in_memory,
+    is_filled,
     is_view,
     may_overwrite,
     memory_roots,
@@ -138,9 +139,8 @@ class _Facts:
         )  # fmt: skip
 
     def _beside(self, node: Node, sizes: Mapping[str, int]) -> int:
-        if node in self.buffered:
-            return sum(nbytes(t, sizes) for t in node.op.scratch([source.types[0] for source in node.inputs]))
-        return temporaries(node, sizes)
+        scratch = node.op.scratch([source.types[0] for source in node.inputs]) if self.ways[node] else ()
+        return sum(nbytes(t, sizes) for t in scratch) + temporaries(node, sizes)
 
 
 class _Placement:
@@ -177,7 +177,6 @@ class _Placement:
         for position, node in enumerate(self.nodes):
             if self._runs(node):
                 buffer: Buffer | None = None
-                scratch: tuple[Buffer, ...] = ()
                 if node in facts.direct:
                     buffer = part(*facts.direct[node])
                 elif node in facts.buffered:
@@ -191,8 +190,15 @@ class _Placement:
                 if buffer is not None:
                     self.places[node] = buffer
                     self.lasting.add(node)
-                    scratch = self._scratch(node)
-                reordered = buffer is None and node not in facts.ordered and not node.op.view and len(node.types) == 1
+                filled = buffer is None and is_filled(node, facts.ways[node])
+                scratch = self._scratch(node) if buffer is not None or filled else ()
+                reordered = (
+                    buffer is None
+                    and not filled
+                    and node not in facts.ordered
+                    and not node.op.view
+                    and len(node.types) == 1
+                )
                 statements.append(Statement(node, buffer, scratch, False, reordered, tuple(freed.get(position, ()))))
             statements += [Statement(node, part(*place), copied=True) for place in facts.copies.get(node, ())]
             for source in deaths.pop(position, ()):
