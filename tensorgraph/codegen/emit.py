@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
@@ -22,6 +22,7 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import literal, spell
 from tensorgraph.ops.custom import Custom
 from tensorgraph.schedule.blocks import Block
+from tensorgraph.schedule.places import in_memory, is_filled
 from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED
 from tensorgraph.schedule.program import Arena, Program, Statement
 
@@ -209,8 +210,10 @@ def _definitions(program: Program, customs: Mapping[Callable[..., Any], str], pr
     helpers: dict[str, Callable[..., Any]] = {"call": call} if customs else {}
     helpers |= {"carve": carve} if program.slots else {}
     helpers |= {"refuse_nan": refuse_nan} if probe == "nan" else {}
-    for node in (*program.bound, *(s.node for s in program.statements if s.buffer is None)):
-        for helper in () if isinstance(node.op, Custom) else node.op.helpers:
+    for node, texts in _spelled(program):
+        for helper in node.op.helpers:
+            if not any(f"{helper.__name__}(" in text for text in texts):
+                continue  # what the others call is found by `define`
             if helpers.setdefault(helper.__name__, helper) is not helper:
                 raise CompileError(f"two different functions are called {helper.__name__!r}: rename one of them")
     taken = frozenset(MODULE_NAMES) - {"call", "carve", "refuse_nan"}
@@ -218,6 +221,19 @@ def _definitions(program: Program, customs: Mapping[Callable[..., Any], str], pr
     known.absent.update({"tick": "it notes the time"} if probe == "clock" else {})
     known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})
     return define({name: function for function, name in customs.items()}, taken, known) if customs else known
+
+
+def _spelled(program: Program) -> Iterator[tuple[Node, Sequence[str]]]:
+    """The nodes that are written with helper functions, and the templates by which they are."""
+    for node in program.bound:
+        yield node, (node.op.numpy,)
+    for statement in program.statements:
+        op = statement.node.op
+        if op.helpers and not isinstance(op, Custom) and not statement.copied:
+            ways = in_memory(statement.node)
+            inner = statement.block is not None
+            spelled = statement.buffer is None and not inner and not is_filled(statement.node, ways)
+            yield statement.node, (op.numpy,) if spelled else ways
 
 
 def _workspace(

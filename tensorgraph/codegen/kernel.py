@@ -33,6 +33,7 @@ from tensorgraph.schedule.program import Program
 
 __all__ = ["Kernel", "Stage"]
 
+BUFFER = 1536  # elements of the buffers that NumPy casts operands in: with its default a call would take up to 64 kB
 REMEMBERED = 4  # sets of shapes whose memory is kept between calls
 
 Memory: TypeAlias = "tuple[Any, ...]"
@@ -67,9 +68,10 @@ class Space:
 
 
 def _quiet() -> Context:
-    """A context in which NumPy warns of nothing."""
+    """A context in which NumPy warns of nothing, and takes little memory for itself."""
     context = Context()
     context.run(np.seterr, all="ignore")
+    context.run(np.setbufsize, BUFFER)
     return context
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from string import Formatter
 from typing import Any, NamedTuple
 
 from tensorgraph.errors import CompileError
 from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.names import symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ops.custom import Custom
-from tensorgraph.schedule.program import Program
+from tensorgraph.schedule.places import in_memory, is_filled
+from tensorgraph.schedule.program import Program, Statement
+
+NAME = re.compile(r"[A-Za-z_]\w*")
 
 __all__ = ["read_sizes", "size_expressions", "workspace_sizes"]
 
@@ -26,9 +32,24 @@ def workspace_sizes(program: Program) -> list[str]:
 
 def read_sizes(program: Program) -> list[str]:
     """The symbols that statements spell, in order."""
-    plain = (size for s in program.statements if s.buffer is None and s.block is None for size in _spelled(s.node))
+    symbols = set(symbols_of(program.graph))
+    plain = (size for s in program.statements if not s.copied and s.block is None for size in _read(s, symbols))
     fresh = (n for b in program.blocks for node in b.nodes if node not in program.places for n in node.type.shape)
     return _distinct([*plain, *(block.length for block in program.blocks), *fresh])
+
+
+def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:
+    """The sizes that a statement spells."""
+    node = statement.node
+    ways = in_memory(node)
+    if statement.buffer is None:
+        filled = is_filled(node, ways)
+        yield from node.type.shape if filled else _spelled(node)
+        ways = ways if filled else ()
+    attributes = node.op.attributes()
+    for text, field, _, _ in (part for way in ways for part in Formatter().parse(way)):
+        yield from (Dim.symbol(name) for name in NAME.findall(text) if name in symbols)
+        yield from _dims(attributes.get(field)) if field else ()
 
 
 def _spelled(node: Node) -> Iterator[DimLike]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from typing import Any
@@ -16,11 +17,12 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.meta import Barrier
 from tensorgraph.ops.shape import PermuteDims, Reshape
-from tensorgraph.schedule.places import in_memory
+from tensorgraph.schedule.places import in_memory, is_filled
 from tensorgraph.schedule.program import Program, Statement
 
 __all__ = ["Speller", "view_text"]
 
+GIVES = re.compile(r"np\.[\w.]+\(.*[ =]\{out\}")  # a call that gives the array into which it puts its result
 BITS = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 
 
@@ -98,13 +100,16 @@ class Speller:
         name = self._program.names[node]
         if node not in self.named or name == buffer.name:  # no one reads it by another name than its memory's
             return [*lines, *commented(last, comment)]
-        if "[...] = " in last or "{out:" in ways[-1]:  # it gives nothing, or another view of the memory
+        if not GIVES.match(ways[-1]):  # it gives nothing, or another view of the memory
             return [*lines, *broken(f"    {last}"), *commented(f"{name} = {buffer.name}", comment)]
         return [*lines, *commented(f"{name} = {last}", comment)]
 
     def _fresh(self, statement: Statement, comment: str) -> list[str]:
         program, node = self._program, statement.node
         operands = [self._plain(source) for source in node.inputs]
+        ways = in_memory(node)
+        if is_filled(node, ways):
+            return self._filled_fresh(statement, ways, comment)
         if isinstance(node.op, Barrier):
             code = ", ".join(operand_texts(node, program.names)[: node.op.results])
             comment += ", computed again from here"
@@ -114,7 +119,7 @@ class Speller:
             code = node.op.spell(operands)
         elif node.op.view:
             code = view_text(node, operands)
-        elif len(node.types) == 1 and (ways := in_memory(node)) and len(ways) == 1 and ", {out})" in ways[0]:
+        elif ways and ", {out})" in ways[0]:
             named = [self._operand(source) for source in node.inputs]
             kinds = [source.types[0] for source in node.inputs]
             code = self._filled(ways[0].replace(", {out})", ")"), node, named, kinds, "", ())
@@ -123,6 +128,17 @@ class Speller:
         if statement.reordered and not isinstance(node.op, Custom):
             code = f'np.asarray({code}, order="C")'
         return commented(f"{', '.join(program.targets(node))} = {code}", comment)
+
+    def _filled_fresh(self, statement: Statement, ways: Sequence[str], comment: str) -> list[str]:
+        """New memory, and the statements that fill it."""
+        node, name = statement.node, self._program.names[statement.node]
+        scratch = [b.name for b in statement.scratch]
+        operands = [self._operand(source) for source in node.inputs]
+        kinds = [source.types[0] for source in node.inputs]
+        shape = listed([str(n) for n in node.type.shape])
+        lines = commented(f"{name} = np.empty({shape}, np.{node.type.dtype.name})", comment)
+        texts = [self._filled(way, node, operands, kinds, name, scratch, fresh=True) for way in ways]
+        return lines + [line for text in texts for line in broken(f"    {text}")]
 
     def _operand(self, source: Node) -> str:
         """An operand of a ufunc."""
@@ -139,9 +155,9 @@ class Speller:
 
     def _filled(
         self, template: str, node: Node, operands: Sequence[str], kinds: Sequence[TensorType], out: str,
-        scratch: Sequence[str], *, inline: bool = False,
+        scratch: Sequence[str], *, inline: bool = False, fresh: bool = False,
     ) -> str:  # fmt: skip
-        """A statement with its fields filled; `inline` names no views."""
+        """A statement with its fields filled; `inline` names no views, `fresh` none of the result."""
         inline = inline or self._inline
         parts = []
         for text, field, spec, _ in Formatter().parse(template):
@@ -151,7 +167,7 @@ class Speller:
             if field.startswith("="):
                 parts.append(self._constant(field[1:], node.type))
             elif field == "out":
-                parts.append(self._seen(out, spec or "", node.type, kinds, not inline))
+                parts.append(self._seen(out, spec or "", node.type, kinds, not (inline or fresh)))
             elif field == "*":
                 parts.append(", ".join(operands) + ("," if len(operands) == 1 and spec == "tuple" else ""))
             elif field[0] == "s" and field[1:].isdigit():

@@ -141,7 +141,13 @@ class Op:
         return ()
 
     def temporaries(self, types: Sequence[TensorType]) -> int:
-        """Bytes that the spelling allocates beside its result, for operands of known sizes."""
+        """Bytes that the statements, or where there are none the spelling, allocate at a time beside the result.
+
+        Parameters
+        ----------
+        types
+            Types of the operands, whose sizes are numbers. An attribute that has sizes holds numbers too.
+        """
         return 0
 
     # ---- derived

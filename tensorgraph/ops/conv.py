@@ -5,8 +5,9 @@ Data is ``[n, c, *spatial]``, weights are ``[o, c / groups, *kernel]``. "Convolu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from tensorgraph.ops.numerics.conv import (
     fold,
     unfold,
 )
-from tensorgraph.ops.windows import Windowed, labels, product, sizes, small
+from tensorgraph.ops.windows import Pairs, Windowed, labels, product, sizes, small
 
 _PARTS = (conv_output_shape, conv_pad, conv_windows, conv_work_dtype, conv_blocks)
 NUMBERS = Domain(kinds="iufc")
@@ -76,6 +77,20 @@ class _Convolution(Windowed):
                 f"do not convolve: {channels} {kind} channels do not divide into {self.groups} groups"
             ) from None
 
+    def padded(self, x: TensorType) -> int:
+        """Bytes of a padded copy of the input, or of one in the dtype in which products are summed."""
+        return padded_bytes(x, self.padding, conv_work_dtype(x.dtype))
+
+    def columns(self, x: Shape, w: Shape, dtype: np.dtype[Any]) -> tuple[int, int]:
+        """Bytes of the columns of the windows, or the products of one tap: of two blocks, and of the last one."""
+        n, c, o = int(x[0]), int(x[1]), int(w[0])
+        positions = prod(int(k) for k in self.windows(x[2:], sizes(w[2:])))
+        depthwise = c == self.groups > 1
+        elements = o * positions if depthwise else c * prod(sizes(w[2:])) * positions
+        blocks = [part.stop - part.start for part in conv_blocks(n, 8 * elements if depthwise else elements)]
+        width = elements * conv_work_dtype(dtype).itemsize
+        return sum(blocks[:2]) * width, sum(blocks[-1:]) * width
+
     def terms(self, channels: str) -> tuple[str, str, str]:
         """Axis labels of (input channels, output channels, channels of the weights)."""
         return (channels, "o", channels) if self.groups == 1 else (f"(g {channels})", "(g o)", channels)
@@ -104,6 +119,12 @@ class Conv(_Convolution):
         """A multiplication and an addition per channel and element of the kernel."""
         w = types[1].shape
         return self.infer(*types).size * w[1] * product(sizes(w[2:])) * 2
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The padded input, and columns."""
+        x, w = types
+        result = self.infer(x, w)
+        return self.padded(x) + self.columns(x.shape, w.shape, result.dtype)[0] + _wider(result)
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
@@ -144,6 +165,15 @@ class ConvInputGrad(_Convolution):
         g, w = types
         return g.size * w.shape[1] * product(sizes(w.shape[2:])) * 2
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The result with its padding, and the gradients of columns."""
+        g, w = types
+        result = self.infer(g, w)
+        padded, (columns, last) = self.padded(result), self.columns(result.shape, w.shape, result.dtype)
+        if padded:  # the result is cut out of it at the end
+            columns = max(columns - int(result.nbytes), last)
+        return padded + columns + _wider(g)
+
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
         function: Callable[..., Any] = conv_input_grad_reference if small(self, *arrays) else conv_input_grad
@@ -181,6 +211,18 @@ class ConvWeightGrad(_Convolution):
         x, g = types
         return g.size * exact_div(x.shape[1], self.groups) * product(self.kernel) * 2
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The padded input, columns, and the gradient in their order."""
+        x, g = types
+        result = self.infer(x, g)
+        width = int(conv_work_dtype(result.dtype).itemsize)
+        positions = prod(int(k) for k in g.shape[2:])
+        columns = int(x.shape[1]) * prod(self.kernel) * positions * width
+        blocks = [part.stop - part.start for part in conv_blocks(int(x.shape[0]), columns // width)]
+        first = blocks[0] if blocks else 0
+        products = first * int(g.shape[1]) * positions * width + int(result.size) * width
+        return self.padded(x) + max(sum(blocks[:2]) * columns, first * columns + products) + _wider(g)
+
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
         function: Callable[..., Any] = conv_weight_grad_reference if small(self, *arrays) else conv_weight_grad
@@ -188,6 +230,20 @@ class ConvWeightGrad(_Convolution):
 
 
 # ---- sliding windows as columns
+
+
+def padded_bytes(x: TensorType, padding: Pairs, dtype: np.dtype[Any]) -> int:
+    """Bytes of a copy with padding, or in another dtype; none if there is neither."""
+    size = prod(int(n) for n in x.shape[:2])
+    for n, (low, high) in zip(x.shape[2:], padding, strict=True):
+        size *= int(n) + low + high
+    return size * dtype.itemsize if dtype != x.dtype or any(low or high for low, high in padding) else 0
+
+
+def _wider(kind: TensorType) -> int:
+    """Bytes of a copy in the dtype in which products are summed, if that is another one."""
+    width = conv_work_dtype(kind.dtype).itemsize
+    return 0 if width == kind.dtype.itemsize else int(kind.size) * width
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -212,6 +268,10 @@ class Unfold(Windowed):
     def axes(self, *types: TensorType) -> str:
         """Channels are the outer factor of the rows."""
         return f"n c {labels('i', len(self.kernel), '!')} -> n (c k) p"
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The padded input, and the columns once more."""
+        return padded_bytes(types[0], self.padding, types[0].dtype) + int(self.infer(*types).nbytes)
 
     def flops(self, *types: TensorType) -> DimLike:
         """Nothing is computed."""
@@ -250,6 +310,11 @@ class Fold(Windowed):
     def axes(self, *types: TensorType) -> str:
         """The elements of a window go to different places, so they are needed whole."""
         return f"n (c k!) p! -> n c {labels('i', len(self.kernel))}"
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The result with its padding."""
+        result = self.infer(*types)
+        return padded_bytes(result, self.padding, conv_work_dtype(result.dtype))
 
     def flops(self, *types: TensorType) -> DimLike:
         """One addition per element."""

@@ -361,13 +361,23 @@ class Where(Elementwise):
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
         """Integer arithmetic on the bits, many times quicker than ``np.copyto(where=)``: y + c * (x - y) in xor."""
-        if types[1].dtype != types[2].dtype or types[1].dtype.itemsize > 8:
-            return ()
+        if not _has_bits(types):
+            others = "np.logical_not({0}, {s0})", "np.copyto({out}, {2}, where={s0})"
+            return "np.copyto({out}, {1})", *others
         if _is_zero(known[2]):
             return ("np.multiply({1:bits}, {0}, {out:bits})",)
         mixed = "np.bitwise_xor({1:bits}, {2:bits}, {out:bits})"
         chosen = "np.multiply({out:bits}, {0}, {out:bits})"
         return mixed, chosen, "np.bitwise_xor({out:bits}, {2:bits}, {out:bits})"
+
+    def scratch(self, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Where the condition does not hold, if that is needed."""
+        return () if _has_bits(types) else (TensorType(types[0].dtype, types[0].shape),)
+
+
+def _has_bits(types: Sequence[TensorType]) -> bool:
+    """Whether both branches of a choice are integers of the same width, or can be seen as such."""
+    return types[1].dtype == types[2].dtype and types[1].dtype.itemsize <= 8
 
 
 def _is_zero(value: Array | None) -> bool:
@@ -424,6 +434,10 @@ class Imag(Elementwise):
         """The dtype of the parts."""
         return real_dtype(dtypes[0])
 
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """Zeros, of a real number; otherwise it is a view."""
+        return () if types[0].dtype.kind == "c" else ("np.copyto({out}, {=0})",)
+
 
 def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of the real part."""
@@ -447,5 +461,8 @@ class Cast(Elementwise):
         return self.to
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
-        """A copy that casts; of complex numbers to real ones NumPy warns."""
-        return () if types[0].dtype.kind == "c" != self.to.kind else ("{out}[...] = {0}",)
+        """A copy that casts."""
+        if self.to.kind == "b":
+            return ("np.not_equal({0}, {=0}, {out})",)
+        real = types[0].dtype.kind == "c" != self.to.kind
+        return ("{out}[...] = np.real({0})" if real else "{out}[...] = {0}",)

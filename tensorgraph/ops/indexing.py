@@ -6,14 +6,17 @@ array held by input k.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from tensorgraph.errors import DTypeError, IndexingError, ShapeError
 from tensorgraph.ir.dims import DimLike, clamp, dim_key
 from tensorgraph.ir.op import Domain, Op, Operand
 from tensorgraph.ir.types import Array, Shape, TensorType, broadcast_shapes, format_shape
-from tensorgraph.ops.numerics.indexing import index_add, index_set
+from tensorgraph.ops.numerics.indexing import index_add, index_set, take_rows
 
 Index: TypeAlias = "tuple[Any, ...]"
 
@@ -142,6 +145,7 @@ class Gather(_Indexing):
 
     index: Index
     numpy = "{0}[{index:items}]"
+    helpers = (take_rows,)
 
     def infer(self, *types: TensorType) -> TensorType:
         """The index arrays broadcast together; their axes stand where NumPy puts them."""
@@ -156,6 +160,13 @@ class Gather(_Indexing):
             return f"a0! {rest}, {rows} -> {rows} {rest}"
         terms = [" ".join(f"x{i}_{k}!" for k in range(t.ndim)) for i, t in enumerate(types)]
         return f"{', '.join(terms)} -> {' '.join(f'r{k}' for k in range(self.infer(*types).ndim))}"
+
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """Of one index array beside full slices; for others NumPy has no form that writes into memory."""
+        arrays = [axis for axis, item in enumerate(self.index) if not _is_full(item)]
+        if len(arrays) != 1 or not isinstance(self.index[arrays[0]], Operand) or types[1].dtype != np.int64:
+            return ()
+        return (f"take_rows({{0}}, {{1}}, {arrays[0]}, {{out}})",)
 
     def evaluate(self, *arrays: Array) -> Any:
         """Index with the arrays in their places."""
@@ -176,6 +187,7 @@ class _Write(_Indexing):
     """Base: operands are the array, the values, and the index arrays."""
 
     index: Index
+    overwrites = (0,)
 
     def infer(self, *types: TensorType) -> TensorType:
         """The array's own type; the values broadcast to what is indexed."""
@@ -207,6 +219,10 @@ class IndexSet(_Write):
         """Copy and assign."""
         return index_set(arrays[0], arrays[1], concrete_index(self.index, arrays))
 
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """As `evaluate` does."""
+        return "np.copyto({out}, {0})", "{out}[{index:items}] = {1}"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class IndexAdd(_Write):
@@ -219,6 +235,19 @@ class IndexAdd(_Write):
     def evaluate(self, *arrays: Array) -> Any:
         """Copy and add."""
         return index_add(arrays[0], arrays[1], concrete_index(self.index, arrays), self.distinct)
+
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """As `evaluate` does."""
+        repeated = not self.distinct and any(isinstance(item, Operand) for item in self.index)
+        add = "np.add.at({out}, {index}, {1})" if repeated else "{out}[{index:items}] += {1}"
+        return "np.copyto({out}, {0})", add
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The sums, where places are distinct but not a slice."""
+        if not self.distinct or not any(isinstance(item, Operand) for item in self.index):
+            return 0
+        shape = _gathered(self.name, types[0], self.index, tuple(types), 2)
+        return int(TensorType(types[0].dtype, shape).nbytes)
 
     def flops(self, *types: TensorType) -> DimLike:
         """One addition per value."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tensorgraph.errors import DTypeError, ShapeError
 from tensorgraph.ir.dims import DimLike
 from tensorgraph.ir.op import Domain, Op
-from tensorgraph.ir.types import TensorType
+from tensorgraph.ir.types import Array, TensorType
 from tensorgraph.ops.scan import along
 
 ORDERED = Domain(kinds="biuf", ties=True, analytic=False)
@@ -40,11 +41,16 @@ class Sort(_Ordering):
     """The elements along an axis in ascending order, NaN last."""
 
     numpy = 'np.sort({0}, axis={axis}, kind="stable")'
+    overwrites = (0,)
 
     def infer(self, *types: TensorType) -> TensorType:
         """The same."""
         _check(self.name, *types)
         return types[0]
+
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """A copy, sorted in place."""
+        return "np.copyto({out}, {0})", '{out}.sort(axis={axis}, kind="stable")'
 
 
 class ArgSort(_Ordering):

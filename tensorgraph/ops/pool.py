@@ -5,8 +5,10 @@ A window without a NaN chooses its first maximum, in row-major order; with one, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,6 +97,20 @@ class _Pool(Windowed):
         assert isinstance(result, TensorType)
         return result.size * product(self.kernel)
 
+    def chosen(self, x: TensorType, dtype: np.dtype[Any]) -> int:
+        """Bytes by which choices are followed: of a block of images, per window."""
+        windows, rows = prod(int(n) for n in self.pooled(x.shape)[1:]), next(pool_blocks(_numbers(x.shape)), slice(0))
+        return (rows.stop or 0) * windows * (x.dtype.itemsize + 3 + 3 * dtype.itemsize)
+
+
+def _numbers(shape: Shape) -> tuple[int, ...]:
+    return tuple(int(n) for n in shape)
+
+
+def _wide(kind: TensorType) -> int:
+    """Bytes of float16 numbers in float32, in which they are added; none of others."""
+    return int(kind.size) * 4 if kind.dtype == np.float16 else 0
+
 
 class MaxPool(_Pool):
     """The largest element of each window; NaN if it has one."""
@@ -135,6 +151,11 @@ class MaxPoolGrad(_Pool):
         rank = len(self.kernel)
         return f"n c {labels('p', rank, '!')}, n c {labels('i', rank, '!')} -> n c {labels('q', rank)}"
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """What follows the choices of a block of images."""
+        g, x = types
+        return self.chosen(x, g.dtype) + _wide(g) + _wide(self.infer(g, x))
+
     def flops(self, *types: TensorType) -> DimLike:
         """One per window and element of it."""
         return types[0].size * product(self.kernel)
@@ -165,6 +186,11 @@ class MaxPoolSelect(_Pool):
         rank = len(self.kernel)
         return f"n c {labels('j', rank, '!')}, n c {labels('i', rank, '!')} -> n c {labels('p', rank)}"
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """What follows the choices of a block of images."""
+        t, x = types
+        return self.chosen(x, t.dtype)
+
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
         function: Callable[..., Any] = max_pool_select_reference if small(self, *arrays) else max_pool_select
@@ -185,6 +211,10 @@ class AvgPool(_Pool):
         (x,) = types
         _averaged(self.name, x)
         return TensorType(x.dtype, self.pooled(x.shape))
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """Sums of float16 numbers."""
+        return _wide(self.infer(*types))
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
@@ -215,6 +245,11 @@ class AvgPoolGrad(_Pool):
     def axes(self, *types: TensorType) -> str:
         """Batch and channels pass."""
         return f"n c {labels('p', len(self.kernel), '!')} -> n c {labels('i', len(self.kernel))}"
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The share of each element of a window, and sums of float16 numbers."""
+        (g,) = types
+        return max(int(g.nbytes), _wide(g)) + _wide(self.infer(g))
 
     def flops(self, *types: TensorType) -> DimLike:
         """One per window and element of it."""
@@ -254,6 +289,19 @@ class _Adaptive(Op):
         return f"{', '.join(terms)} -> n c {labels('p', rank)}"
 
 
+def _choosing(x: TensorType, size: tuple[int, ...]) -> int:
+    """Bytes by which adaptive windows choose along the last axis, the first that they look at."""
+    *rest, last = _numbers(x.shape)
+    width, many = x.dtype.itemsize, size[-1]
+    return prod(rest) * (many * (width + 8) + -(-last // max(many, 1)) * (width + 1) + 24)
+
+
+def _one_by_one(shape: Shape, size: Shape, width: int) -> int:
+    """Bytes of what is held when one axis after the other is brought to a size: two steps, or the last and a copy."""
+    steps = [prod(_numbers((*shape[:2], *size[: k + 1], *shape[k + 3 :]))) * width for k in range(len(size))]
+    return max([steps[-1], *(a + b for a, b in pairwise(steps))])
+
+
 def _adapted(x: TensorType, size: tuple[int, ...]) -> Shape:
     if x.ndim != len(size) + 2:
         raise ShapeError(f"has {x.ndim} axes: {format_shape(size)} needs batch, channels and {len(size)} spatial ones")
@@ -278,6 +326,10 @@ class AdaptiveMaxPool(_Adaptive):
         _ordered(self.name, x)
         return TensorType(x.dtype, _adapted(x, self.size))
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """What choices are made by."""
+        return _choosing(types[0], self.size)
+
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
         function: Callable[..., Any] = adaptive_max_pool_reference if small(self, *arrays) else adaptive_max_pool
@@ -299,6 +351,11 @@ class AdaptiveMaxPoolGrad(_Adaptive):
         _same("the pooled shape", _adapted(x, tuple(n for n in g.shape[2:] if isinstance(n, int))), g)
         return TensorType(g.dtype, x.shape)
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """Sums in float64, and places."""
+        g, x = types
+        return int(x.size) * 8 + int(g.size) * 16
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveMaxPoolSelect(_Adaptive):
@@ -316,6 +373,10 @@ class AdaptiveMaxPoolSelect(_Adaptive):
         _same("the shape of both", x.shape, t)
         return TensorType(t.dtype, _adapted(x, self.size))
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """What choices are made by."""
+        return _choosing(types[1], self.size)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAvgPool(_Adaptive):
@@ -331,6 +392,11 @@ class AdaptiveAvgPool(_Adaptive):
         (x,) = types
         _averaged(self.name, x)
         return TensorType(x.dtype, _adapted(x, self.size))
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The steps, an axis at a time."""
+        (x,) = types
+        return _one_by_one(x.shape, self.size, max(x.dtype.itemsize, 4)) + _wide(x)
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""
@@ -354,3 +420,8 @@ class AdaptiveAvgPoolGrad(_Adaptive):
         if g.ndim != len(self.size) + 2:
             raise ShapeError(f"needs {len(self.size) + 2} axes: batch, channels and {len(self.size)} spatial ones")
         return TensorType(g.dtype, (*g.shape[:2], *self.size))
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The steps, an axis at a time."""
+        (g,) = types
+        return _one_by_one(g.shape, self.size, max(g.dtype.itemsize, 4)) + _wide(g)

@@ -6,8 +6,9 @@ So a part of a draw is a draw of that part: rows a to b of ``[n, m]`` are what `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +39,8 @@ from tensorgraph.ops.numerics.philox import (
 
 _BITS = (random_bits, philox_blocks, philox)
 _FRACTION = (random_fraction, random_words, *_BITS)
+BLOCK = 8192  # counters that are encrypted at a time: four words each
+HELD = 136  # bytes that the encryption of one holds
 KEYS = Domain(kinds="u", analytic=False)
 
 
@@ -47,12 +50,19 @@ def check_key(key: TensorType) -> None:
         raise DTypeError("is no key, which is uint32[2]: make one with random.key(seed)")
 
 
+def _drawing(counters: int, words: int, result: int, later: int) -> int:
+    """The most that a draw allocates beside its result: while words are drawn, or in later steps."""
+    return max(min(counters, BLOCK) * HELD + words - result, later)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class _Draw(Op):
     """Base: the only operand is a key."""
 
     shape: Shape
     domain = KEYS
+    wide: ClassVar[bool] = False  # whether an element takes two words
+    later: ClassVar[tuple[int, int, int]] = (0, 0, 0)  # bytes per element after the draw: of 2, 4 and 8 bytes
 
     @property
     def flags(self) -> int:  # type: ignore[override]
@@ -71,6 +81,14 @@ class _Draw(Op):
     def axes(self, *types: TensorType) -> str:
         """New axes: each element depends on its position."""
         return f"k! -> {' '.join(f'a{i}' for i in range(len(self.shape)))}"
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The words, and what is made of them."""
+        result = TensorType(self.result_dtype(), self.shape)
+        size, width = int(result.size), result.dtype.itemsize
+        words = size * (2 if self.wide or (result.dtype == np.float64) else 1)
+        later = size * self.later[max(width.bit_length() - 2, 0)]
+        return _drawing(-(-words // 4), 4 * words, int(result.nbytes), later)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,6 +120,7 @@ class RandomUniform(_Floats):
     low: float
     high: float
     offset: DimLike = 0
+    later = 8, 8, 16
     numpy = "random_uniform({0}, {shape}, {dtype}, {low}, {high}, {offset})"
     helpers = (random_uniform, *_FRACTION)
 
@@ -111,6 +130,7 @@ class RandomNormal(_Floats):
     """Standard normal."""
 
     offset: DimLike = 0
+    later = 14, 12, 24
     numpy = "random_normal({0}, {shape}, {dtype}, {offset})"
     helpers = (random_normal, *_FRACTION)
 
@@ -120,6 +140,7 @@ class RandomExponential(_Floats):
     """Exponential, of mean 1."""
 
     offset: DimLike = 0
+    later = 10, 8, 16
     numpy = "random_exponential({0}, {shape}, {dtype}, {offset})"
     helpers = (random_exponential, *_FRACTION)
 
@@ -129,6 +150,7 @@ class RandomGumbel(_Floats):
     """Standard Gumbel."""
 
     offset: DimLike = 0
+    later = 12, 8, 16
     numpy = "random_gumbel({0}, {shape}, {dtype}, {offset})"
     helpers = (random_gumbel, *_FRACTION)
 
@@ -140,6 +162,7 @@ class RandomTruncatedNormal(_Floats):
     lower: float
     upper: float
     offset: DimLike = 0
+    later = 94, 92, 88
     numpy = "random_truncated_normal({0}, {lower}, {upper}, {shape}, {dtype}, {offset})"
     helpers = (random_truncated_normal, normal_tail, normal_quantile, *_FRACTION)
 
@@ -152,6 +175,8 @@ class RandomInt(_Draw):
     low: int
     high: int
     offset: DimLike = 0
+    wide = True
+    later = 56, 56, 56
     numpy = "random_randint({0}, {shape}, {low}, {high}, {dtype}, {offset})"
     helpers = (random_randint, random_words, *_BITS)
 
@@ -199,6 +224,11 @@ class RandomPermutation(Op):
         """A new axis, needed whole: an order is one thing."""
         return "k! -> a0"
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """A word of 64 bits per number, made of two."""
+        count = int(self.count)
+        return _drawing(-(-count // 2), 8 * count, 8 * count, 16 * count)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomSplit(Op):
@@ -222,6 +252,11 @@ class RandomSplit(Op):
     def axes(self, *types: TensorType) -> str:
         """New axes."""
         return "k! -> a0 a1"
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """Four words per key, of which two are kept."""
+        count = int(self.count)
+        return _drawing(count, 16 * count, 8 * count, 16 * count)
 
 
 class RandomFoldIn(Op):

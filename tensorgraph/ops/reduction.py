@@ -166,6 +166,27 @@ class LogSumExp(Reduction):
             raise DTypeError("is not supported: logsumexp takes real floating-point numbers")
         return dtype
 
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """The definition: terms in memory of their size, what is left of the axes beside it."""
+        return (
+            "np.maximum.reduce({0}, axis={axis}, out={s1}, keepdims=True, initial=-np.inf)",
+            "np.isfinite({s1}, {s2})",
+            "np.logical_not({s2}, {s2})",
+            "np.copyto({s1}, {=0}, where={s2})",
+            "np.subtract({0}, {s1}, {s0})",
+            "np.exp({s0}, {s0})",
+            "np.add.reduce({s0}, axis={axis}, out={s3}, keepdims=True)",
+            "np.log({s3}, {s3})",
+            "np.add({s3}, {s1}, {s3})",
+            "np.copyto({out}, {s3})" if self.keepdims else "np.copyto({out}, np.squeeze({s3}, axis={axis}))",
+        )
+
+    def scratch(self, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The terms; along the axes their maximum, whether that is infinite, and their sum."""
+        (x,) = types
+        shape = reduced_shape(x.shape, self.axis, True)
+        return x, TensorType(x.dtype, shape), TensorType(np.dtype(bool), shape), TensorType(x.dtype, shape)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Position(Op):
@@ -191,6 +212,10 @@ class _Position(Op):
     def flops(self, *types: TensorType) -> DimLike:
         """One comparison per input element."""
         return types[0].size
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """A copy in which the axis is the last one."""
+        return 0 if self.axis == types[0].ndim - 1 else int(types[0].nbytes)
 
 
 class ArgMax(_Position):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,6 +50,13 @@ class _Segment(Op):
     def flops(self, *types: TensorType) -> DimLike:
         """One per element."""
         return types[0].size
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The rows in order, twice where segments are short; the order, and where each segment begins."""
+        x, ids = types
+        rows, present = int(ids.size), min(int(self.count), int(ids.size))
+        short = int(x.size) >= 32 * max(rows, 1) and rows <= 16 * present
+        return int(x.nbytes) * (2 if short else 1) + 14 * rows + 9 * present
 
 
 class SegmentSum(_Segment):

@@ -279,6 +279,19 @@ class Pad(_Movement):
         left = " ".join(f"p{i}!" if p else f"a{i}" for i, p in enumerate(padded))
         return f"{left},  -> {' '.join(f'q{i}' if p else f'a{i}' for i, p in enumerate(padded))}"
 
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """The borders axis by axis, and the array between them."""
+        inner = [
+            ":" if dim_key(a + b) == 0 else f"{a}:{a + n}"
+            for n, (a, b) in zip(types[0].shape, self.widths, strict=True)
+        ]
+        borders = []
+        for axis, (n, (low, high)) in enumerate(zip(types[0].shape, self.widths, strict=True)):
+            before, after = inner[:axis], [":"] * (types[0].ndim - axis - 1)
+            parts = ([f":{low}"] if dim_key(low) != 0 else []) + ([f"{low + n}:"] if dim_key(high) != 0 else [])
+            borders += [f"{{out}}[{', '.join([*before, part, *after])}] = {{1}}" for part in parts]
+        return *borders, f"{{out}}[{', '.join(inner) or '...'}] = {{0}}"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DimSize(_Movement):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tensorgraph.errors import DTypeError
 from tensorgraph.ir.op import Domain, Interval
+from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.numerics.special import (
     digamma,
@@ -41,6 +43,7 @@ class _Special(Elementwise):
 
     __slots__ = ()
     domain = REAL
+    held: ClassVar[int]  # bytes per element that the function holds at a time, of float64
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """Real floating point."""
@@ -48,12 +51,25 @@ class _Special(Elementwise):
             raise DTypeError(f"is not supported: {self.name} takes real numbers")
         return dtypes[0] if dtypes[0].kind == "f" else np.dtype("float64")
 
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """What its steps hold, and what is computed in float64 and cast."""
+        (x,) = types
+        narrow = x.dtype.kind == "f" and x.dtype.itemsize < 8
+        return int(x.size) * (self.held + (16 - x.dtype.itemsize if narrow else 0 if x.dtype.kind == "f" else 8))
+
 
 class Erf(_Special):
     """The error function."""
 
     numpy = "erf({0})"
     helpers = (erf, erf_small, erf_single, erfc_positive, *_RATIONAL)
+    held = 65
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """Less in single precision, which has a series of its own."""
+        (x,) = types
+        narrow = x.dtype.kind == "f" and x.dtype.itemsize < 8
+        return int(x.size) * (21 if x.dtype.itemsize == 4 else 27) if narrow else super().temporaries(types)
 
 
 class Erfc(_Special):
@@ -61,6 +77,7 @@ class Erfc(_Special):
 
     numpy = "erfc({0})"
     helpers = (erfc, erf_small, erfc_positive, *_RATIONAL)
+    held = 65
 
 
 class Erfinv(_Special):
@@ -68,6 +85,7 @@ class Erfinv(_Special):
 
     numpy = "erfinv({0})"
     helpers = (erfinv, quantile_core, *_RATIONAL)
+    held = 89
     domain = Domain((Interval(-1.0, 1.0, open=True),), kinds="biuf", analytic=False)
 
 
@@ -76,6 +94,7 @@ class Ndtri(_Special):
 
     numpy = "ndtri({0})"
     helpers = (ndtri, quantile_core, *_RATIONAL)
+    held = 89
     domain = Domain((Interval(0.0, 1.0, open=True),), kinds="biuf", analytic=False)
 
 
@@ -84,6 +103,7 @@ class Lgamma(_Special):
 
     numpy = "lgamma({0})"
     helpers = (lgamma, lgamma_positive, *_RATIONAL)
+    held = 66
     domain = POSITIVE
 
 
@@ -92,6 +112,7 @@ class Digamma(_Special):
 
     numpy = "digamma({0})"
     helpers = (digamma, digamma_positive, *_RATIONAL)
+    held = 81
     domain = POSITIVE
 
 
@@ -102,4 +123,5 @@ class Polygamma(_Special):
     order: int
     numpy = "polygamma({order}, {0})"
     helpers = (polygamma, zeta_tail, *_BASE)
+    held = 41
     domain = POSITIVE

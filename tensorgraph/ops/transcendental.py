@@ -200,10 +200,10 @@ class Sigmoid(_Floating):
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
         """The definition, in place."""
-        if types[0].dtype.kind != "f":
-            return ()
+        floating = types[0].dtype.kind == "f"
         return (
-            "np.negative({0}, {out})",
+            *(() if floating else ('np.copyto({out}, {0}, casting="unsafe")',)),
+            "np.negative({0}, {out})" if floating else "np.negative({out}, {out})",
             "np.exp({out}, {out})",
             "np.add({out}, {=1}, {out})",
             "np.reciprocal({out}, {out})",
@@ -219,14 +219,15 @@ class Softplus(_Floating):
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
         """The definition: the larger part in the result's memory, the smaller beside it."""
-        if types[0].dtype.kind != "f":
-            return ()
-        smaller = "np.abs({0}, {s0})", "np.negative({s0}, {s0})", "np.exp({s0}, {s0})", "np.log1p({s0}, {s0})"
-        return *smaller, "np.maximum({0}, {=0}, out={out})", "np.add({out}, {s0}, {out})"
+        first: tuple[str, ...] = ("np.absolute({0}, {s0})",)
+        if types[0].dtype.kind != "f":  # negation needs a sign, and the dtype that np.exp gives
+            first = 'np.copyto({s0}, {0}, casting="unsafe")', "np.absolute({s0}, {s0})"
+        smaller = "np.negative({s0}, {s0})", "np.exp({s0}, {s0})", "np.log1p({s0}, {s0})"
+        return *first, *smaller, "np.maximum({0}, {=0}, out={out})", "np.add({out}, {s0}, {out})"
 
     def scratch(self, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The smaller part."""
-        return (types[0],)
+        return (TensorType(self.dtype(types[0].dtype), types[0].shape),)
 
 
 class Relu(Elementwise):
@@ -238,7 +239,7 @@ class Relu(Elementwise):
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
         """The definition."""
-        return ("np.maximum({0}, {=0}, out={out})",) if types[0].dtype.kind != "b" else ()
+        return ("np.maximum({0}, {=0}, out={out})",)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """The same."""
@@ -260,3 +261,9 @@ class Sinc(_Floating):
         """That of ``np.sinc``: of integers, however small, float64."""
         found = super().dtype(*dtypes)
         return found if dtypes[0].kind == "f" else np.dtype(np.float64)
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """The steps of ``np.sinc``; of a derivative those of the recurrence, in float64."""
+        (x,) = types
+        width = self.dtype(x.dtype).itemsize
+        return int(x.size) * (2 * width if self.order == 0 else 49 if x.dtype == np.float64 else 57)

@@ -106,6 +106,7 @@ class Footprint:
         for statement in self.program.statements:
             node = statement.node
             if statement.buffer is not None:
+                peak = max(peak, held + (0 if statement.copied else temporaries(node, sizes)))
                 continue
             takes = 0 if _shares(statement, contiguous) else sum(nbytes(kind, sizes) for kind in node.types)
             shared = node.inputs if isinstance(node.op, Barrier) else node.inputs[:1]

@@ -21,6 +21,7 @@ __all__ = [
     "contiguous_nodes",
     "fixed_nodes",
     "in_memory",
+    "is_filled",
     "is_view",
     "may_overwrite",
     "memory_roots",
@@ -45,6 +46,11 @@ def may_overwrite(node: Node, ways: tuple[str, ...]) -> tuple[int, ...]:
     if isinstance(node.op, Elementwise) and len(ways) == 1:
         return tuple(range(len(node.inputs)))
     return node.op.overwrites if ways else ()
+
+
+def is_filled(node: Node, ways: tuple[str, ...]) -> bool:
+    """Whether the value, in memory of its own, is put there by statements, as no single call makes it."""
+    return len(ways) > 1 and not node.op.view
 
 
 def fixed_nodes(graph: Graph) -> set[Node]:

@@ -26,6 +26,7 @@ from tensorgraph.schedule.places import (
     contiguous_nodes,
     fixed_nodes,
     in_memory,
+    is_filled,
     is_view,
     may_overwrite,
     memory_roots,
@@ -159,9 +160,8 @@ class _Facts:
         )  # fmt: skip
 
     def _beside(self, node: Node, sizes: Mapping[str, int]) -> int:
-        if node in self.buffered:
-            return sum(nbytes(t, sizes) for t in node.op.scratch([source.types[0] for source in node.inputs]))
-        return temporaries(node, sizes)
+        scratch = node.op.scratch([source.types[0] for source in node.inputs]) if self.ways[node] else ()
+        return sum(nbytes(t, sizes) for t in scratch) + temporaries(node, sizes)
 
 
 class _Placement:
@@ -202,7 +202,6 @@ class _Placement:
         for position, node in enumerate(self.nodes):
             if self._runs(node):
                 buffer: Buffer | None = None
-                scratch: tuple[Buffer, ...] = ()
                 inner = self._inside(node)
                 if node in facts.direct:
                     buffer = part(*facts.direct[node])
@@ -217,8 +216,10 @@ class _Placement:
                 if buffer is not None:
                     self.places[node] = buffer
                     self.lasting.add(node)
-                    scratch = self._scratch(node)
-                reordered = buffer is None and node not in facts.ordered and not node.op.view and len(node.types) == 1
+                filled = buffer is None and node not in self.block and is_filled(node, facts.ways[node])
+                scratch = self._scratch(node) if buffer is not None or filled or node in self.block else ()
+                rowwise = filled or node in self.block or node in facts.ordered or node.op.view
+                reordered = buffer is None and not rowwise and len(node.types) == 1
                 ended = tuple(freed.get(position, ()))
                 statements.append(Statement(node, buffer, scratch, False, reordered, ended, self.block.get(node)))
             statements += [Statement(node, part(*place), copied=True) for place in facts.copies.get(node, ())]

@@ -236,10 +236,10 @@ def test_functions_that_cannot_come_along(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["load", "compute", "np", "sigmoid", "zipfile"])
+@pytest.mark.parametrize("name", ["load", "compute", "np", "erf", "zipfile"])
 def test_names_that_mean_two_things(name: str, tmp_path: Path) -> None:
     x = tg.placeholder((3,), name="x")
-    kernel = tg.compile([x], tg.sigmoid(x), name=name)
+    kernel = tg.compile([x], tg.erf(x), name=name)
     with pytest.raises(CompileError) as error:
         kernel.save(tmp_path / "run.py")
     assert str(error.value) == (

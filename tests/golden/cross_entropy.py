@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 def carve(*sizes: int) -> list[Any]:
@@ -23,16 +22,6 @@ def carve(*sizes: int) -> list[Any]:
     block = np.empty(starts[-1] + 64, np.uint8)
     first = -block.ctypes.data % 64
     return [block[first + start : first + start + size] for start, size in zip(starts, sizes, strict=False)]
-
-
-def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...], distinct: bool) -> NDArray[Any]:
-    """A copy of `x` with `values` added at `index`, repeated places included unless they are `distinct`."""
-    result = np.array(x)
-    if not distinct and any(isinstance(item, np.ndarray) for item in index):
-        np.add.at(result, index, values)
-    else:
-        result[index] += values
-    return result
 
 
 def workspace(state, batch):
@@ -56,6 +45,7 @@ def workspace(state, batch):
 def compute(logits, labels, memory):
     """The outputs."""
     m0, m1, m2, m3, m4, m5, expand_dims, astype, d_subtract, d_divide = memory
+    batch = logits.shape[0]
     max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
     subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
     exp = np.exp(subtract, m2)  # float32[batch, 10]
@@ -72,7 +62,8 @@ def compute(logits, labels, memory):
     # gradient
     d_log = np.divide(d_subtract, sum_1, m3)  # float32[batch, 1]
     d_exp = np.multiply(d_log, exp, m2)  # float32[batch, 10]
-    # float32[batch, 10]
-    d_subtract_2 = np.asarray(index_add(d_exp, d_divide, np.s_[expand_dims, slice_1], True), order="C")
+    d_subtract_2 = np.empty((batch, 10), np.float32)  # float32[batch, 10]
+    np.copyto(d_subtract_2, d_exp)
+    d_subtract_2[expand_dims, slice_1] += d_divide
 
     return (loss, d_subtract_2)

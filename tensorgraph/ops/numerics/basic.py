@@ -57,5 +57,6 @@ def logsumexp(x: NDArray[Any], axis: tuple[int, ...], keepdims: bool) -> NDArray
     """log(sum(exp(x))) without overflow; right where elements are infinite."""
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     finite = np.where(np.isfinite(top), top, np.zeros_like(top))
-    total: NDArray[Any] = np.log(np.sum(np.exp(x - finite), axis=axis, keepdims=True)) + finite
+    terms = np.exp(np.subtract(x, finite, order="C"))  # the order of a sum follows from the layout
+    total: NDArray[Any] = np.log(np.sum(terms, axis=axis, keepdims=True)) + finite
     return total if keepdims else np.squeeze(total, axis=axis)

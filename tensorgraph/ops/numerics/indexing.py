@@ -23,3 +23,11 @@ def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...], dis
     else:
         result[index] += values
     return result
+
+
+def take_rows(x: NDArray[Any], index: NDArray[Any], axis: int, out: NDArray[Any]) -> None:
+    """Put ``x[index]``, counted along an axis, into `out`; IndexError as NumPy raises it."""
+    size = x.shape[axis]
+    if index.size and (np.minimum.reduce(index, axis=None) < -size or np.maximum.reduce(index, axis=None) >= size):
+        np.take(x, index, axis)  # raises, and names the index
+    np.take(x, index, axis, out, "wrap")  # negative ones count from the end; to raise, it would make a copy
