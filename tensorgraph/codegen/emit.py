@@ -121,7 +121,7 @@ def _merged(imports: Sequence[Import]) -> list[str]:
     return list(lines.values())
 
 
-Probe: TypeAlias = Literal["clock", "nan"]
+Probe: TypeAlias = Literal["clock", "nan", "watch"]
 
 
 def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | None = None) -> Module:
@@ -136,8 +136,9 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
     locations
         Name the user's files and lines in comments.
     probe
-        What to do after every statement: ``"clock"`` calls ``tick``, which whoever loads the module puts into it;
-        ``"nan"`` raises `FloatingPointError` if the result has a NaN.
+        What to do after every statement: ``"nan"`` raises `FloatingPointError` if the result has a NaN; ``"clock"``
+        calls ``tick``, and ``"watch"`` calls ``watch`` with the results, both of which whoever loads the module puts
+        into it.
 
     Raises
     ------
@@ -204,6 +205,7 @@ def _definitions(program: Program, customs: Mapping[Callable[..., Any], str], pr
     taken = frozenset(MODULE_NAMES) - {"call", "carve", "refuse_nan"}
     known = define(helpers, taken)
     known.absent.update({"tick": "it notes the time"} if probe == "clock" else {})
+    known.absent.update({"watch": "it looks at results"} if probe == "watch" else {})
     known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})
     return define({name: function for function, name in customs.items()}, taken, known) if customs else known
 
@@ -266,7 +268,7 @@ def _statements(
             lines += ["", f"    # {comment}"] if comment else [""]
         offsets.append((len(lines), statement.node))
         lines += speller.statement(statement)
-        lines += ["    tick()"] if probe == "clock" else _refusal(program, statement) if probe == "nan" else []
+        lines += _probed(program, statement, probe)
     lines += [""] if program.statements else []
     results = _returned(program, program.graph.outputs)
     if not program.updates:
@@ -279,14 +281,18 @@ def _statements(
     return [*lines, "    return outputs"], offsets
 
 
-def _refusal(program: Program, statement: Statement) -> list[str]:
-    """The line that looks for a NaN in what a statement has computed; none of a view, or of what can have none."""
+def _probed(program: Program, statement: Statement, probe: Probe | None) -> list[str]:
+    """The line that follows a statement."""
     node, buffer = statement.node, statement.buffer
-    floats = [i for i, kind in enumerate(node.types) if kind.dtype.kind in "fc"]
-    if statement.copied or not floats or (node.op.view and buffer is None):
+    if probe is None or probe == "clock" or statement.copied:
+        return ["    tick()"] if probe == "clock" else []
+    names = [buffer.name] if buffer else program.targets(node)
+    if probe == "watch":
+        return broken(f"    watch({', '.join(name if name != '_' else 'None' for name in names)})")
+    if node.op.view and buffer is None:  # what it is a view of was looked at
         return []
-    names = [buffer.name] if buffer else [name for i in floats if (name := program.targets(node)[i]) != "_"]
-    return broken(f"    refuse_nan({', '.join(names)})") if names else []
+    floats = [name for name, kind in zip(names, node.types, strict=True) if kind.dtype.kind in "fc" and name != "_"]
+    return broken(f"    refuse_nan({', '.join(floats)})") if floats else []
 
 
 def _unpacked(names: list[str], whole: str) -> list[str]:

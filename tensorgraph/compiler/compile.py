@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ from tensorgraph.array.leaves import Parameter
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.codegen.emit import emit
 from tensorgraph.codegen.kernel import Kernel, Stage
+from tensorgraph.compiler.check import check_stages
 from tensorgraph.errors import CompileError, InputError
 from tensorgraph.ir.graph import Graph, collect_effects, label_of
 from tensorgraph.ir.node import Node
@@ -23,9 +25,19 @@ from tensorgraph.rewrite.law import Law
 from tensorgraph.schedule.plan import plan
 from tensorgraph.schedule.program import Program
 
-__all__ = ["Updates", "compile"]
+__all__ = ["Options", "Updates", "compile", "compile_graph"]
 
 Updates: TypeAlias = "Mapping[Parameter, TensorLike] | Iterable[tuple[Parameter, TensorLike]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile: see `compile`."""
+
+    locations: bool = True
+    fast_math: bool = False
+    check: bool = False
+    debug_nans: bool = False
 
 
 def compile(
@@ -36,6 +48,7 @@ def compile(
     name: str = "kernel",
     locations: bool = True,
     fast_math: bool = False,
+    check: bool = False,
     debug_nans: bool = False,
 ) -> Kernel:
     """Compile tensors to a kernel: NumPy source, loaded and ready to call.
@@ -57,6 +70,10 @@ def compile(
     fast_math
         Also use laws that are true of real numbers only: sums may be added in another order and factored, and
         log(exp(x)) is x even where exp(x) overflows.
+    check
+        Hold every stage of the compiler, and every statement of the source, against the interpreter, on random
+        inputs of two sizes. Where one differs by more than the laws used may, the error names the law and the
+        user's line. Takes a multiple of the time that the interpreter takes.
     debug_nans
         Look for a NaN in every value that the kernel computes, and raise `NaNError` at the first one: it names the
         operation and the user's line, and the state is left as it was. Takes time and memory.
@@ -72,7 +89,7 @@ def compile(
         If an input is no placeholder, is given twice or is missing; if an update has another shape or dtype
         than its parameter.
     CompileError
-        If there is nothing to compute.
+        If there is nothing to compute, or a stage does not stand the check.
 
     Examples
     --------
@@ -96,9 +113,8 @@ def compile(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)
-    return compile_graph(
-        graph, name, structure, locations=locations, fast_math=fast_math, debug_nans=debug_nans, started=started
-    )
+    options = Options(locations=locations, fast_math=fast_math, check=check, debug_nans=debug_nans)
+    return compile_graph(graph, name, structure, options, started=started)
 
 
 def refuse_dropped(graph: Graph) -> None:
@@ -113,14 +129,7 @@ def refuse_dropped(graph: Graph) -> None:
 
 
 def compile_graph(
-    graph: Graph,
-    name: str,
-    structure: Tree,
-    *,
-    locations: bool = True,
-    fast_math: bool = False,
-    debug_nans: bool = False,
-    started: float | None = None,
+    graph: Graph, name: str, structure: Tree, options: Options = Options(), *, started: float | None = None
 ) -> Kernel:
     """Run the stages, keeping what each gives."""
     clock = perf_counter() if started is None else started
@@ -136,13 +145,15 @@ def compile_graph(
     record("trace", graph)
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
-    simplified = simplify(graph, fast_math=fast_math)
+    simplified = simplify(graph, fast_math=options.fast_math)
     graph = record("simplify", simplified.graph, simplified.laws)
-    if debug_nans:
+    if options.debug_nans:
         graph = record("compute next values apart", with_next_values(graph))
     program: Program = record("plan", plan(graph))
-    module = emit(program, name, locations=locations, probe="nan" if debug_nans else None)
+    module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
+    if options.check:
+        record("check", check_stages(name, stages, program, fast_math=options.fast_math))
     return Kernel(name, program, module, stages, structure)
 
 

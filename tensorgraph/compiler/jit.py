@@ -6,7 +6,7 @@ import inspect
 import keyword
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import wraps
 from threading import RLock
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.codegen.kernel import Kernel
-from tensorgraph.compiler.compile import compile_graph, refuse_dropped
+from tensorgraph.compiler.compile import Options, compile_graph, refuse_dropped
 from tensorgraph.errors import TensorGraphError
 from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.graph import Graph
@@ -27,7 +27,9 @@ from tensorgraph.schedule.plan import MODULE_NAMES
 __all__ = ["jit"]
 
 
-def jit(f: Callable[..., Any], *, fast_math: bool = False, debug_nans: bool = False) -> Callable[..., Any]:
+def jit(
+    f: Callable[..., Any], *, fast_math: bool = False, check: bool = False, debug_nans: bool = False
+) -> Callable[..., Any]:
     """Compile a function; it is traced on the shapes it meets.
 
     Parameters
@@ -38,6 +40,8 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False, debug_nans: bool = Fa
         for others.
     fast_math
         Also use laws that are true of real numbers only, as in `compile`.
+    check
+        Hold every stage against the interpreter, as in `compile`.
     debug_nans
         Raise `NaNError` at the first NaN that is computed, as in `compile`.
 
@@ -63,7 +67,7 @@ def jit(f: Callable[..., Any], *, fast_math: bool = False, debug_nans: bool = Fa
     >>> len(f.kernels)
     2
     """
-    cache = _Cache(f, partial(compile_graph, fast_math=fast_math, debug_nans=debug_nans))
+    cache = _Cache(f, Options(fast_math=fast_math, check=check, debug_nans=debug_nans))
 
     @wraps(f)
     def compiled(*args: Any, **kwargs: Any) -> Tree:
@@ -91,9 +95,9 @@ class _Closed(Exception):  # noqa: N818 (no error: it tells the caller what to d
 class _Cache:
     """The kernels of one function."""
 
-    def __init__(self, f: Callable[..., Any], compile_traced: Callable[[Graph, str, Tree], Kernel]) -> None:
+    def __init__(self, f: Callable[..., Any], options: Options) -> None:
         self._f = f
-        self._compile_traced = compile_traced
+        self._options = options
         self._name = _kernel_name(f)
         self.kernels: list[Kernel] = []
         self._entries: dict[object, list[_Entry]] = {}
@@ -158,7 +162,7 @@ class _Cache:
             raise _Closed
         graph = Graph(inputs, nodes)
         refuse_dropped(graph)
-        return self._compile_traced(graph, self._name, shape)
+        return compile_graph(graph, self._name, shape, self._options)
 
 
 def _kernel_name(f: Callable[..., Any]) -> str:
