@@ -126,7 +126,7 @@ def _merged(imports: Sequence[Import]) -> list[str]:
     return list(lines.values())
 
 
-Probe: TypeAlias = Literal["clock", "nan"]
+Probe: TypeAlias = Literal["clock", "nan", "watch"]
 
 
 def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | None = None) -> Module:
@@ -143,7 +143,7 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
     probe
         What to do after every statement: ``"clock"`` calls ``tick`` with the number of what has
         been done, which whoever loads the module puts into it (-1 at the beginning; groups of updates are counted
-        after the statements and the outputs);
+        after the statements and the outputs); ``"watch"`` calls ``watch`` with the results, likewise;
         ``"nan"`` raises `FloatingPointError` if the result has a NaN.
 
     Raises
@@ -219,6 +219,7 @@ def _definitions(program: Program, customs: Mapping[Callable[..., Any], str], pr
     taken = frozenset(MODULE_NAMES) - {"call", "carve", "refuse_nan"}
     known = define(helpers, taken)
     known.absent.update({"tick": "it notes the time"} if probe == "clock" else {})
+    known.absent.update({"watch": "it looks at results"} if probe == "watch" else {})
     known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})
     return define({name: function for function, name in customs.items()}, taken, known) if customs else known
 
@@ -313,9 +314,7 @@ class _Lines:
         self.compute += ["", *loop_lines(self._program, block, statements, self._speller)]
 
     def _probed(self, number: int, statement: Statement) -> list[str]:
-        if self._probe == "clock":
-            return [f"    tick({number})"]
-        return _refusal(self._program, statement) if self._probe == "nan" else []
+        return [f"    tick({number})"] if self._probe == "clock" else _probed(self._program, statement, self._probe)
 
     def _end(self) -> None:
         self.compute += [""] if self._program.statements else []
@@ -331,14 +330,18 @@ class _Lines:
         ]
 
 
-def _refusal(program: Program, statement: Statement) -> list[str]:
-    """The line that looks for a NaN in what a statement has computed; none of a view, or of what can have none."""
+def _probed(program: Program, statement: Statement, probe: Probe | None) -> list[str]:
+    """The line that follows a statement."""
     node, buffer = statement.node, statement.buffer
-    floats = [i for i, kind in enumerate(node.types) if kind.dtype.kind in "fc"]
-    if statement.copied or not floats or (node.op.view and buffer is None):
+    if probe is None or statement.copied:
         return []
-    names = [buffer.name] if buffer else [name for i in floats if (name := program.targets(node)[i]) != "_"]
-    return broken(f"    refuse_nan({', '.join(names)})") if names else []
+    names = [buffer.name] if buffer else program.targets(node)
+    if probe == "watch":
+        return broken(f"    watch({', '.join(name if name != '_' else 'None' for name in names)})")
+    if node.op.view and buffer is None:  # what it is a view of was looked at
+        return []
+    floats = [name for name, kind in zip(names, node.types, strict=True) if kind.dtype.kind in "fc" and name != "_"]
+    return broken(f"    refuse_nan({', '.join(floats)})") if floats else []
 
 
 def _unpacked(names: list[str], whole: str) -> list[str]:

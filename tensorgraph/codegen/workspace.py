@@ -15,6 +15,7 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import spell
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.shape import BroadcastTo
+from tensorgraph.schedule.places import fixed_nodes
 from tensorgraph.schedule.program import Arena, Buffer, Part, Program, Ref, Update
 
 __all__ = ["Definition", "definitions", "identifiers", "pruned", "state_layout", "update_lines"]
@@ -77,11 +78,12 @@ def definitions(program: Program, speller: Speller) -> list[Definition]:
     inside = {node: buffer.name for node, buffer in program.places.items()}
     names = {**program.names, **inside}
     multiplied = {source for s in program.statements if isinstance(s.node.op, Matmul) for source in s.node.inputs}
+    fixed = fixed_nodes(program.graph)
     for node in program.bound:
         operands = [names.get(source, "") for source in node.inputs]
         plain = any(is_literal(source) for source in node.inputs) or not node.op.view
         code = spell(node, names) if plain else view_text(node, operands)
-        if node in multiplied and isinstance(node.op, BroadcastTo):
+        if node in multiplied and node in fixed and isinstance(node.op, BroadcastTo):
             code = f"np.array({code})"  # BLAS would copy it in every call
         elif not node.type.ndim and not node.op.view and not code.startswith("np.asarray("):
             code = f"np.asarray({code})"  # NumPy takes an array of no axes in half the time of a number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -13,6 +13,7 @@ from tensorgraph.array.leaves import Parameter
 from tensorgraph.array.tensor import Tensor, TensorLike, asarray
 from tensorgraph.codegen.emit import emit
 from tensorgraph.codegen.kernel import Kernel, Stage
+from tensorgraph.compiler.check import check_stages
 from tensorgraph.errors import CompileError, InputError
 from tensorgraph.ir.graph import Graph, collect_effects, label_of
 from tensorgraph.ir.node import Node
@@ -37,6 +38,7 @@ class Options:
     locations: bool = True
     fast_math: bool = False
     machine: Machine | None = None
+    check: bool = False
     debug_nans: bool = False
 
 
@@ -49,6 +51,7 @@ def compile(
     locations: bool = True,
     fast_math: bool = False,
     machine: Machine | None = None,
+    check: bool = False,
     debug_nans: bool = False,
 ) -> Kernel:
     """Compile tensors to a kernel: NumPy source, loaded and ready to call.
@@ -73,6 +76,10 @@ def compile(
     machine
         What costs are reckoned for; the machine that this runs on unless given. The same graph on the same machine
         gives the same source, byte for byte.
+    check
+        Hold every stage of the compiler, and every statement of the source, against the interpreter, on random
+        inputs of two sizes. Where one differs by more than the laws used may, the error names the law and the
+        user's line. Takes a multiple of the time that the interpreter takes.
     debug_nans
         Look for a NaN in every value that the kernel computes, and raise `NaNError` at the first one: it names the
         operation and the user's line, and the state is left as it was. Takes time and memory.
@@ -88,7 +95,7 @@ def compile(
         If an input is no placeholder, is given twice or is missing; if an update has another shape or dtype
         than its parameter.
     CompileError
-        If there is nothing to compute.
+        If there is nothing to compute, or a stage does not stand the check.
 
     Examples
     --------
@@ -112,7 +119,7 @@ def compile(
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)
-    options = Options(locations=locations, fast_math=fast_math, machine=machine, debug_nans=debug_nans)
+    options = Options(locations=locations, fast_math=fast_math, machine=machine, check=check, debug_nans=debug_nans)
     return compile_graph(graph, name, structure, options, started=started)
 
 
@@ -148,9 +155,13 @@ def compile_graph(
     graph = record("simplify", simplified.graph, simplified.laws)
     if options.debug_nans:
         graph = record("compute next values apart", with_next_values(graph))
-    program: Program = record("plan", plan(graph, options.machine or Machine.detect()))
+    machine = options.machine or Machine.detect()
+    program: Program = record("plan", plan(graph, machine))
     module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
+    if options.check:
+        whole = plan(graph, replace(machine, l2=1 << 60)) if program.blocks else program  # a value at a time
+        record("check", check_stages(name, stages, whole, fast_math=options.fast_math))
     return Kernel(name, program, module, stages, structure)
 
 

@@ -29,7 +29,12 @@ __all__ = ["jit"]
 
 
 def jit(
-    f: Callable[..., Any], *, fast_math: bool = False, machine: Machine | None = None, debug_nans: bool = False
+    f: Callable[..., Any],
+    *,
+    fast_math: bool = False,
+    machine: Machine | None = None,
+    check: bool = False,
+    debug_nans: bool = False,
 ) -> Callable[..., Any]:
     """Compile a function; it is traced on the shapes it meets.
 
@@ -43,6 +48,8 @@ def jit(
         Also use laws that are true of real numbers only, as in `compile`.
     machine
         What costs are reckoned for, as in `compile`.
+    check
+        Hold every stage against the interpreter, as in `compile`.
     debug_nans
         Raise `NaNError` at the first NaN that is computed, as in `compile`.
 
@@ -68,7 +75,7 @@ def jit(
     >>> len(f.kernels)
     2
     """
-    cache = _Cache(f, Options(fast_math=fast_math, machine=machine, debug_nans=debug_nans))
+    cache = _Cache(f, Options(fast_math=fast_math, machine=machine, check=check, debug_nans=debug_nans))
 
     @wraps(f)
     def compiled(*args: Any, **kwargs: Any) -> Tree:

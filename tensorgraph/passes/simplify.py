@@ -36,7 +36,11 @@ class Simplified:
 
 
 def simplify(
-    graph: Graph, *, fast_math: bool = False, laws: Callable[[type[Op]], Sequence[Law]] | None = None
+    graph: Graph,
+    *,
+    fast_math: bool = False,
+    laws: Callable[[type[Op]], Sequence[Law]] | None = None,
+    applied: Callable[[Law, Node, Node], object] | None = None,
 ) -> Simplified:
     """Apply laws to a fixpoint, folding constants on the way.
 
@@ -51,6 +55,8 @@ def simplify(
         Whether laws that hold for real numbers only may be used.
     laws
         The laws to use at an operation of a class, in order; by default all.
+    applied
+        Told of each law that is used: the law, the node, and what it is replaced by.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def simplify(
     >>> {law.name: count for law, count in result.laws.items()}
     {'neg_neg': 1, 'mul_one': 1}
     """
-    work = _Work(laws or (lambda root: laws_at(root, fast_math)), STEPS * (len(graph.nodes) + 16))
+    work = _Work(laws or (lambda root: laws_at(root, fast_math)), STEPS * (len(graph.nodes) + 16), applied)
     values = work.done(graph.roots)
     outputs = [values[node] for node in graph.outputs]
     updates = [(variable, values[value]) for variable, value in graph.updates]
@@ -79,8 +85,14 @@ def simplify(
 class _Work:
     """Nodes, and what stands for each."""
 
-    def __init__(self, laws: Callable[[type[Op]], Sequence[Law]], most: int) -> None:
+    def __init__(
+        self,
+        laws: Callable[[type[Op]], Sequence[Law]],
+        most: int,
+        applied: Callable[[Law, Node, Node], object] | None,
+    ) -> None:
         self._laws = laws
+        self._applied = applied
         self._left = most
         self._builder = Builder()
         self._new: dict[Node, Node] = {}
@@ -128,6 +140,8 @@ class _Work:
                 made = law.replacement(node)
                 if made is not None:
                     self._count(law)
+                    if self._applied is not None:
+                        self._applied(law, node, made)
                     return made
         return node
 

@@ -41,7 +41,7 @@ __all__ = ["MODULE_NAMES", "RESERVED", "plan"]
 MODULE_NAMES = (
     "Path", "ROWS", "SPACES", "STATE", "arranged", "borrow", "call", "carve", "checked", "compute", "deque",
     "give_back", "held", "init_state", "load", "load_state", "operator", "os", "partial", "refuse_nan", "save",
-    "save_state", "tick", "workspace", "zipfile",
+    "save_state", "tick", "watch", "workspace", "zipfile",
 )  # fmt: skip
 LOCAL_NAMES = ("memory", "outputs", "part", "path", "pieces", "rows", "spaces", "start", "state", "update")
 RESERVED = (*MODULE_NAMES, *LOCAL_NAMES)

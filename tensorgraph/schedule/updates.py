@@ -137,11 +137,8 @@ def _ready(graph: Graph, fixed: set[Node], updated: set[Node]) -> set[Node]:
         if len(node.types) != 1 or node.type.ndim or node in updated:
             continue
         origin = _origin(node)
-        if (
-            node in fixed
-            or isinstance(node.op, (Variable, Constant))
-            or (not origin.op.view and origin not in outputs and in_memory(origin))
-        ):
+        made = not origin.op.view and origin not in outputs and bool(in_memory(origin))
+        if made or node in fixed or isinstance(node.op, (Variable, Constant)):
             found.add(node)
     return found
 

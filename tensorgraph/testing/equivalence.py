@@ -12,29 +12,25 @@ from hypothesis import strategies as st
 from tensorgraph.codegen.kernel import Kernel, Stage
 from tensorgraph.compiler.compile import Options, compile_graph
 from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
-from tensorgraph.interpret.evaluate import evaluate, evaluate_graph
-from tensorgraph.ir.binding import bind_sizes
+from tensorgraph.interpret.agreement import differs_from_interpreter, results_difference
+from tensorgraph.interpret.difference import Ulp
+from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.graph import Graph
-from tensorgraph.ir.node import Node, Pick, topological
-from tensorgraph.ir.op import Op, resolve
+from tensorgraph.ir.node import Node, topological
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import Array
-from tensorgraph.ops.custom import Custom
 from tensorgraph.rewrite.law import Law
-from tensorgraph.testing.difference import Ulp, difference
+from tensorgraph.rewrite.tiers import differs_by_laws
 from tensorgraph.testing.minimise import minimise
 from tensorgraph.testing.programs import Program, as_program, run_kernel
 from tensorgraph.testing.reproduce import array_code, code
 from tensorgraph.testing.strategies.graphs import feeds
-from tensorgraph.testing.tiers import differs_by_laws
 
 __all__ = [
-    "Inequivalent", "assert_equivalent", "compiled_difference", "differs_from_interpreter", "kernel_difference",
-    "laws_used", "summed_otherwise",
+    "Inequivalent", "assert_equivalent", "compiled_difference", "kernel_difference", "laws_used",
 ]  # fmt: skip
 
 EXAMPLES = 25
-LOOSE = 64  # units in the last place of the largest value, where the definition adds in another order
 
 
 class Inequivalent(TensorGraphError, AssertionError):  # noqa: N818 (what a failed assertion says)
@@ -134,23 +130,13 @@ def _compare(f: Any, g: Any, arrays: list[Array], ulp: Ulp, atol: float, dtypes:
         return
     right = as_program(g, arrays)
     same_types = left.exact and right.exact if dtypes is None else dtypes
-    why = _difference(left.run(arrays), right.run(arrays), ulp, atol, same_types)
+    why = results_difference(left.run(arrays), right.run(arrays), ulp, atol, same_types)
     if why is None:
         return
     head = f"assert_equivalent: {left.name} and {right.name} differ: {why}"
     if left.graph is not None and right.graph is not None and left.graph == right.graph:
         _compare_compiled(left, arrays, ulp, atol)
     raise located(Inequivalent(f"{head}\n{_shown(left, right, arrays, ulp, atol, same_types)}"))
-
-
-def _difference(found: Sequence[Array], wanted: Sequence[Array], ulp: Ulp, atol: float, dtypes: bool) -> str | None:
-    if len(found) != len(wanted):
-        return f"{len(found)} results are not {len(wanted)}"
-    for i, (a, b) in enumerate(zip(found, wanted, strict=True)):
-        why = difference(a, b, ulp=ulp, atol=atol, dtypes=dtypes)
-        if why is not None:
-            return f"result {i} {why}"
-    return None
 
 
 # ---- compiled against interpreted
@@ -173,57 +159,6 @@ def kernel_difference(kernel: Kernel, arrays: Sequence[Array], ulp: Ulp = 0, ato
 def laws_used(stages: Iterable[Stage]) -> list[Law]:
     """The laws that stages used."""
     return [law for stage in stages for law in stage.laws]
-
-
-def differs_from_interpreter(
-    found: Sequence[Array], graph: Graph, arrays: Sequence[Array], ulp: Ulp = 0, atol: float = 0.0
-) -> str | None:
-    """How results differ from what the interpreter gives, by definition or else by NumPy's spelling."""
-    wanted = [y for part in evaluate_graph(graph, arrays) for y in part]
-    why = _difference(found, wanted, *loosened(graph, wanted, ulp, atol), True)
-    if why is None or not summed_otherwise(graph):
-        return why
-    # A last bit may decide a comparison further on, and zeros around an image meet infinities: neither is wrong.
-    other = _spelled(graph, arrays)
-    return why if _difference(found, other, *loosened(graph, other, ulp, atol), True) is not None else None
-
-
-def _spelled(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
-    """The results with every node computed as NumPy spells it."""
-    fed = dict(zip(graph.inputs, arrays, strict=True))
-    sizes = bind_sizes((str(node.op), node.type, array.shape) for node, array in fed.items())
-    values: dict[Node, Any] = {}
-    with np.errstate(all="ignore"):
-        for node in graph.nodes:
-            known = [values[source] for source in node.inputs]
-            if node in fed:
-                values[node] = np.asarray(fed[node], order="C")
-            elif isinstance(node.op, Pick):
-                values[node] = known[0][node.op.index]
-            elif node.op.leaf:
-                values[node] = evaluate([node])[0]
-            else:
-                op = resolve(node.op, sizes)
-                values[node] = Op.evaluate(op, *known) if op.helpers and op.numpy else op.evaluate(*known)
-    return [np.asarray(values[node]) for node in (*graph.outputs, *(v for _, v in graph.updates))]
-
-
-def summed_otherwise(graph: Graph) -> bool:
-    """Whether the interpreter computes a node by its definition, adding in another order than NumPy."""
-    return any(
-        bool(node.op.helpers) and type(node.op).evaluate is not Op.evaluate and not isinstance(node.op, Custom)
-        for node in graph.nodes
-    )
-
-
-def loosened(graph: Graph, wanted: Sequence[Array], ulp: Ulp, atol: float) -> tuple[Ulp, float]:
-    """What is allowed where the definition adds in another order: some units of the largest value."""
-    if not summed_otherwise(graph):
-        return ulp, atol
-    floats = [y for y in wanted if y.dtype.kind in "fc"]
-    largest = max([1.0, *(float(np.max(np.abs(y[np.isfinite(y)]), initial=0.0)) for y in floats)])
-    eps = max([float(np.finfo(y.dtype).eps) for y in floats], default=0.0)
-    return ulp, atol + LOOSE * eps * largest
 
 
 def _compare_compiled(
@@ -271,7 +206,7 @@ def _without_shared(
 
     def differs(a: Graph, b: Graph) -> bool:
         one, other = ([y for part in evaluate_graph(g, arrays) for y in part] for g in (a, b))
-        return _difference(one, other, ulp, atol, dtypes) is not None
+        return results_difference(one, other, ulp, atol, dtypes) is not None
 
     if [n.type for n in first.inputs] != [n.type for n in second.inputs]:
         return first, second, arrays

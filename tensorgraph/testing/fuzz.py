@@ -19,15 +19,16 @@ from tensorgraph.codegen.kernel import Kernel
 from tensorgraph.compiler.compile import Options, compile_graph
 from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
 from tensorgraph.files import atomic_write
+from tensorgraph.interpret.agreement import differs_from_interpreter
 from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.types import Array
-from tensorgraph.testing.equivalence import differs_from_interpreter, laws_used
+from tensorgraph.rewrite.tiers import differs_by_laws
+from tensorgraph.testing.equivalence import laws_used
 from tensorgraph.testing.minimise import minimise
 from tensorgraph.testing.programs import run_kernel
 from tensorgraph.testing.reproduce import array_code, code
 from tensorgraph.testing.strategies.graphs import feeds, graphs
-from tensorgraph.testing.tiers import differs_by_laws
 
 __all__ = ["Finding", "Report", "check_stages", "fuzz"]
 

@@ -11,8 +11,8 @@ import tensorgraph as tg
 from tensorgraph.codegen.kernel import Kernel
 from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.types import TensorType
+from tensorgraph.rewrite.tiers import differs_by_laws
 from tensorgraph.testing.equivalence import laws_used
-from tensorgraph.testing.tiers import differs_by_laws
 
 
 def same_bits(got: Any, expected: Any) -> bool:

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import tensorgraph as tg
+from tensorgraph.interpret.difference import difference
 from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.dims import DimLike
 from tensorgraph.ir.graph import Builder
 from tensorgraph.ir.node import Node
 from tensorgraph.rewrite.law import Law, Pattern, Sample
-from tensorgraph.testing.difference import difference
 from tests.rewrite.truth import PRECISION, truth
 
 DTYPES = {

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import tensorgraph as tg
 import tensorgraph.compiler.compile
+from tensorgraph.interpret.difference import difference
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.node import Node
 from tensorgraph.ops.elementwise import Add, Subtract
@@ -19,7 +20,6 @@ from tensorgraph.ops.transcendental import Tanh
 from tensorgraph.passes.fold import rewritten
 from tensorgraph.testing import Inequivalent, assert_equivalent, minimise, tensors
 from tensorgraph.testing import strategies as s
-from tensorgraph.testing.difference import difference
 from tensorgraph.testing.fuzz import check_stages, fuzz
 
 PIPELINE = sys.modules["tensorgraph.compiler.compile"]

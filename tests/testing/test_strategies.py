@@ -10,10 +10,10 @@ from hypothesis import find, given
 from hypothesis import strategies as st
 
 import tensorgraph as tg
+from tensorgraph.interpret.difference import difference
 from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ops.registry import all_ops
 from tensorgraph.testing import strategies as s
-from tensorgraph.testing.difference import difference
 from tensorgraph.testing.reproduce import array_code, code
 from tensorgraph.testing.strategies.arrays import LAYOUTS
 from tensorgraph.testing.strategies.graphs import DrawnFunction, DrawnGraph, all_recipes

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tensorgraph.errors import TensorGraphError
+from tensorgraph.interpret.difference import difference
 from tensorgraph.interpret.evaluate import evaluate, evaluate_graph
 from tensorgraph.ir.binding import bind_sizes
 from tensorgraph.ir.graph import Graph
@@ -30,7 +31,6 @@ from tensorgraph.ops import elementwise as e
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.reduction import LogSumExp, Prod, Sum
 from tensorgraph.rewrite.law import Law
-from tensorgraph.testing.difference import difference
 
 __all__ = ["differs_by_laws"]
 
