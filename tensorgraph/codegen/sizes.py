@@ -30,6 +30,8 @@ def workspace_sizes(program: Program) -> list[str]:
 def read_sizes(program: Program) -> list[str]:
     """The symbols that statements spell, in order."""
     symbols = set(symbols_of(program.graph))
+    if not symbols:
+        return []
     return _distinct(size for s in program.statements if not s.copied for size in _read(s, symbols))
 
 

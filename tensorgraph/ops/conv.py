@@ -87,7 +87,7 @@ class _Convolution(Windowed):
         positions = prod(int(k) for k in self.windows(x[2:], sizes(w[2:])))
         depthwise = c == self.groups > 1
         elements = o * positions if depthwise else c * prod(sizes(w[2:])) * positions
-        blocks = [part.stop - part.start for part in conv_blocks(n, 8 * elements if depthwise else elements)]
+        blocks: list[int] = [part.stop - part.start for part in conv_blocks(n, 8 * elements if depthwise else elements)]
         width = elements * conv_work_dtype(dtype).itemsize
         return sum(blocks[:2]) * width, sum(blocks[-1:]) * width
 
@@ -217,7 +217,7 @@ class ConvWeightGrad(_Convolution):
         result = self.infer(x, g)
         width, positions = conv_work_dtype(result.dtype).itemsize, prod(int(k) for k in g.shape[2:])
         columns = int(x.shape[1]) * prod(self.kernel) * positions * width
-        blocks = [part.stop - part.start for part in conv_blocks(int(x.shape[0]), columns // width)]
+        blocks: list[int] = [part.stop - part.start for part in conv_blocks(int(x.shape[0]), columns // width)]
         first = blocks[0] if blocks else 0
         products = first * int(g.shape[1]) * positions * width + int(result.size) * width
         return self.padded(x) + max(sum(blocks[:2]) * columns, first * columns + products) + _wider(g)

@@ -219,7 +219,7 @@ class Softplus(_Floating):
 
     def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
         """The definition: the larger part in the result's memory, the smaller beside it."""
-        first = ("np.absolute({0}, {s0})",)
+        first: tuple[str, ...] = ("np.absolute({0}, {s0})",)
         if types[0].dtype.kind != "f":  # negation needs a sign, and the dtype that np.exp gives
             first = 'np.copyto({s0}, {0}, casting="unsafe")', "np.absolute({s0}, {s0})"
         smaller = "np.negative({s0}, {s0})", "np.exp({s0}, {s0})", "np.log1p({s0}, {s0})"

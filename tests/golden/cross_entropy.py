@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 def carve(*sizes: int) -> list[Any]:
@@ -22,25 +21,17 @@ def carve(*sizes: int) -> list[Any]:
     return [block[first + start : first + start + size] for start, size in zip(starts, sizes, strict=False)]
 
 
-def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...], distinct: bool) -> NDArray[Any]:
-    """A copy of `x` with `values` added at `index`, repeated places included unless they are `distinct`."""
-    result = np.array(x)
-    if not distinct and any(isinstance(item, np.ndarray) for item in index):
-        np.add.at(result, index, values)
-    else:
-        result[index] += values
-    return result
-
-
 def workspace(state, batch):
     """Memory of one call at a time, and views of it."""
-    pieces = carve(max(4*batch, 40*batch), 40*batch, 4*batch, max(4, 4*batch))
+    pieces = carve(max(4*batch, 40*batch), 40*batch, 4*batch, max(4, 4*batch, 40*batch), 4*batch)
     m0 = np.ndarray((batch, 1), np.float32, pieces[0])
     m1 = np.ndarray((batch, 10), np.float32, pieces[1])
     m2 = np.ndarray((batch, 10), np.float32, pieces[0])
     m3 = np.ndarray((batch, 1), np.float32, pieces[2])
     m4 = np.ndarray((batch, 1), np.float32, pieces[3])
     m5 = np.ndarray((), np.float32, pieces[3])
+    m6 = np.ndarray((batch, 10), np.float32, pieces[3])
+    m7 = np.ndarray((batch, 1), np.float32, pieces[4])
     arange = np.arange(0, 0 + (batch) * 1, 1, dtype=np.int64)  # int64[batch]
     expand_dims = np.expand_dims(arange, (1,))  # int64[batch, 1]
     dim_size = np.asarray(batch)  # int64[]
@@ -48,12 +39,12 @@ def workspace(state, batch):
     d_gather = np.broadcast_to(np.float32(0.0), (batch, 10))  # float32[batch, 10]
     d_divide = np.divide(-1.0, astype)  # float32[]
     d_subtract = np.negative(d_divide)  # float32[]
-    return (m0, m1, m2, m3, m4, m5, expand_dims, astype, d_gather, d_divide, d_subtract)
+    return (m0, m1, m2, m3, m4, m5, m6, m7, expand_dims, astype, d_gather, d_divide, d_subtract)
 
 
 def compute(logits, labels, memory):
     """The outputs."""
-    m0, m1, m2, m3, m4, m5, expand_dims, astype, d_gather, d_divide, d_subtract = memory
+    m0, m1, m2, m3, m4, m5, m6, m7, expand_dims, astype, d_gather, d_divide, d_subtract = memory
     max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
     subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
     exp = np.exp(subtract, m2)  # float32[batch, 10]
@@ -68,14 +59,15 @@ def compute(logits, labels, memory):
     loss = np.negative(divide)  # float32[]
 
     # gradient
-    # float32[batch, 10]
-    d_gather_2 = np.asarray(index_add(d_gather, d_divide, np.s_[expand_dims, slice_1], False), order="C")
-    # float32[batch, 10]
-    d_subtract_2 = np.asarray(index_add(d_gather, d_subtract, np.s_[expand_dims, slice_1], False), order="C")
-    d_subtract_3 = np.add.reduce(d_subtract_2, axis=(1,), out=m4, keepdims=True)  # float32[batch, 1]
-    del d_subtract_2
+    np.copyto(m1, d_gather)
+    np.add.at(m1, np.s_[expand_dims, slice_1], d_divide)
+    d_gather_2 = m1  # float32[batch, 10]
+    np.copyto(m6, d_gather)
+    np.add.at(m6, np.s_[expand_dims, slice_1], d_subtract)
+    d_subtract_2 = m6  # float32[batch, 10]
+    d_subtract_3 = np.add.reduce(d_subtract_2, axis=(1,), out=m7, keepdims=True)  # float32[batch, 1]
     d_log = np.divide(d_subtract_3, sum_1, m3)  # float32[batch, 1]
     d_exp = np.multiply(d_log, exp, m2)  # float32[batch, 10]
-    d_subtract_4 = np.asarray(np.add(d_gather_2, d_exp), order="C")  # float32[batch, 10]
+    d_subtract_4 = np.add(d_gather_2, d_exp)  # float32[batch, 10]
 
     return (loss, d_subtract_4)

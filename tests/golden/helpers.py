@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 kept = np.array([0.25, -0.0, np.inf], dtype=np.float64)  # float64[3]
 c = np.array([0.0, 2.0, 4.0], dtype=np.float64)  # float64[3]
 c_1 = np.array(1, np.float64)
+c_1_5 = np.array(1.5, np.float64)
+c_0 = np.array(0, np.float64)
 
 
 def call(function: Any, *operands: Any, results: Any) -> Any:
@@ -42,21 +43,6 @@ def carve(*sizes: int) -> list[Any]:
     return [block[first + start : first + start + size] for start, size in zip(starts, sizes, strict=False)]
 
 
-def index_set(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...]) -> NDArray[Any]:
-    """A copy of `x` with ``x[index] = values``."""
-    result = np.array(x)
-    result[index] = values
-    return result
-
-
-def logsumexp(x: NDArray[Any], axis: tuple[int, ...], keepdims: bool) -> NDArray[Any]:
-    """log(sum(exp(x))) without overflow; right where elements are infinite."""
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    finite = np.where(np.isfinite(top), top, np.zeros_like(top))
-    total: NDArray[Any] = np.log(np.sum(np.exp(x - finite), axis=axis, keepdims=True)) + finite
-    return total if keepdims else np.squeeze(total, axis=axis)
-
-
 def cubed(x):
     """A function of the user's."""
     return x * x * x
@@ -64,24 +50,39 @@ def cubed(x):
 
 def workspace(state, n):
     """Memory of one call at a time, and views of it."""
-    pieces = carve(24*n)
+    pieces = carve(24*n, 8*n, 24*n, 8*n, n, 8*n)
     m0 = np.ndarray((n, 3), np.float64, pieces[0])
-    return (m0,)
+    m1 = np.ndarray((n,), np.float64, pieces[1])
+    m2 = np.ndarray((n, 3), np.float64, pieces[2])
+    m3 = np.ndarray((n, 1), np.float64, pieces[3])
+    m4 = np.ndarray((n, 1), np.bool, pieces[4])
+    m5 = np.ndarray((n, 1), np.float64, pieces[5])
+    return (m0, m1, m2, m3, m4, m5)
 
 
 def compute(x, memory):
     """The outputs."""
-    m0, = memory
+    m0, m1, m2, m3, m4, m5 = memory
     n = x.shape[0]
     np.negative(x, m0)
     np.exp(m0, m0)
     np.add(m0, c_1, m0)
     sigmoid_1 = np.reciprocal(m0, m0)  # float64[n, 3]
     y = np.add(sigmoid_1, kept)  # float64[n, 3]
-    index_set_1 = index_set(y, np.float64(1.5), np.s_[:, 0])  # float64[n, 3]
-    logsumexp_1 = logsumexp(index_set_1, (1,), False)  # float64[n]
-    del index_set_1
+    np.copyto(m0, y)
+    m0[:, 0] = c_1_5
+    index_set_1 = m0  # float64[n, 3]
+    np.maximum.reduce(index_set_1, axis=(1,), out=m3, keepdims=True, initial=-np.inf)
+    np.isfinite(m3, m4)
+    np.logical_not(m4, m4)
+    np.copyto(m3, c_0, where=m4)
+    np.subtract(index_set_1, m3, m2)
+    np.exp(m2, m2)
+    np.add.reduce(m2, axis=(1,), out=m5, keepdims=True)
+    np.log(m5, m5)
+    np.add(m5, m3, m5)
+    np.copyto(m1, np.squeeze(m5, axis=(1,)))
+    logsumexp_1 = m1  # float64[n]
     z = call(cubed, logsumexp_1, results=[(np.float64, (n,))])  # float64[n]
-    del logsumexp_1
 
     return (np.array(z), np.array(c), y, np.array(x))
