@@ -178,7 +178,8 @@ def _parsed(function: FunctionType) -> ast.FunctionDef:
     return statement
 
 
-def _globals_read(function: FunctionType) -> list[str]:
+@cache
+def _globals_read(function: FunctionType) -> tuple[str, ...]:
     """Names of its file that a function reads when it runs, and in annotations and defaults when it is defined."""
     definition = _parsed(function)
     arguments = definition.args
@@ -187,7 +188,7 @@ def _globals_read(function: FunctionType) -> list[str]:
     names = dict.fromkeys(name for code in _codes(function.__code__) for name in _loads(code))
     for tree in filter(None, outside):
         names.update({node.id: None for node in ast.walk(tree) if isinstance(node, ast.Name)})
-    return sorted(name for name in names if name in function.__globals__ or not hasattr(builtins, name))
+    return tuple(sorted(name for name in names if name in function.__globals__ or not hasattr(builtins, name)))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
