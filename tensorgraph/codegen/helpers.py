@@ -215,7 +215,8 @@ def _imports_of(module_name: str) -> dict[str, Import]:
     except (OSError, TypeError, SyntaxError):
         tree = None
     found: dict[str, Import] = {}
-    for node in ast.walk(tree) if tree is not None else ():
+    statements = tree.body if tree is not None else []
+    for node in [*statements, *(inner for outer in statements if isinstance(outer, ast.If) for inner in outer.body)]:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.update({a.asname or a.name: Import(node.module, a.name, a.asname or a.name) for a in node.names})
         elif isinstance(node, ast.Import):
