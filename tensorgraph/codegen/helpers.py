@@ -158,6 +158,7 @@ def source_of(name: str, function: FunctionType) -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
 def _text(function: FunctionType) -> str:
     try:
         return textwrap.dedent(inspect.getsource(function))
