@@ -158,6 +158,7 @@ def source_of(name: str, function: FunctionType) -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
 def _text(function: FunctionType) -> str:
     try:
         return textwrap.dedent(inspect.getsource(function))
@@ -178,7 +179,8 @@ def _parsed(function: FunctionType) -> ast.FunctionDef:
     return statement
 
 
-def _globals_read(function: FunctionType) -> list[str]:
+@cache
+def _globals_read(function: FunctionType) -> tuple[str, ...]:
     """Names of its file that a function reads when it runs, and in annotations and defaults when it is defined."""
     definition = _parsed(function)
     arguments = definition.args
@@ -187,7 +189,7 @@ def _globals_read(function: FunctionType) -> list[str]:
     names = dict.fromkeys(name for code in _codes(function.__code__) for name in _loads(code))
     for tree in filter(None, outside):
         names.update({node.id: None for node in ast.walk(tree) if isinstance(node, ast.Name)})
-    return sorted(name for name in names if name in function.__globals__ or not hasattr(builtins, name))
+    return tuple(sorted(name for name in names if name in function.__globals__ or not hasattr(builtins, name)))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -214,7 +216,8 @@ def _imports_of(module_name: str) -> dict[str, Import]:
     except (OSError, TypeError, SyntaxError):
         tree = None
     found: dict[str, Import] = {}
-    for node in ast.walk(tree) if tree is not None else ():
+    statements = tree.body if tree is not None else []
+    for node in [*statements, *(inner for outer in statements if isinstance(outer, ast.If) for inner in outer.body)]:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.update({a.asname or a.name: Import(node.module, a.name, a.asname or a.name) for a in node.names})
         elif isinstance(node, ast.Import):

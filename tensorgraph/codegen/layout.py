@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import tokenize
+import re
 
 __all__ = ["WIDTH", "broken", "commented", "listed"]
 
 WIDTH = 120
+TOKEN = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[](){}[,]""")  # a string, a bracket, or a comma
 
 
 def commented(code: str, comment: str, indent: str = "    ") -> list[str]:
@@ -50,15 +50,14 @@ def _breaks(line: str) -> list[int]:
     """Positions after commas inside brackets, where Python allows a new line."""
     found = []
     depth = 0
-    for token in tokenize.generate_tokens(io.StringIO(line.lstrip()).readline):
-        if token.type != tokenize.OP:
-            continue
-        if token.string in "([{":
+    for token in TOKEN.finditer(line):
+        text = token[0]
+        if text in "([{":
             depth += 1
-        elif token.string in ")]}":
+        elif text in ")]}":
             depth -= 1
-        elif token.string == "," and depth:
-            found.append(token.end[1] + len(line) - len(line.lstrip()))
+        elif text == "," and depth:
+            found.append(token.end())
     return found
 
 

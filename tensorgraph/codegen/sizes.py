@@ -33,6 +33,8 @@ def workspace_sizes(program: Program) -> list[str]:
 def read_sizes(program: Program) -> list[str]:
     """The symbols that statements spell, in order."""
     symbols = set(symbols_of(program.graph))
+    if not symbols:
+        return []
     plain = (size for s in program.statements if not s.copied and s.block is None for size in _read(s, symbols))
     fresh = (n for b in program.blocks for node in b.nodes if node not in program.places for n in node.type.shape)
     return _distinct([*plain, *(block.length for block in program.blocks), *fresh])

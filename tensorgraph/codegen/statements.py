@@ -22,6 +22,7 @@ from tensorgraph.schedule.program import Program, Statement
 
 __all__ = ["Speller", "view_text"]
 
+COPY = "np.copyto({out}, {0})"
 GIVES = re.compile(r"np\.[\w.]+\(.*[ =]\{out\}")  # a call that gives the array into which it puts its result
 BITS = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 
@@ -95,6 +96,8 @@ class Speller:
         operands = [self._operand(source) for source in node.inputs]
         kinds = [source.types[0] for source in node.inputs]
         ways = in_memory(node)
+        if len(ways) > 1 and ways[0] == COPY and self._program.places.get(node.inputs[0]) == buffer:
+            ways = ways[1:]  # it lies there already
         *first, last = (self._filled(t, node, operands, kinds, buffer.name, scratch) for t in ways)
         lines = [line for text in first for line in broken(f"    {text}")]
         name = self._program.names[node]

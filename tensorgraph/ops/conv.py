@@ -87,7 +87,7 @@ class _Convolution(Windowed):
         positions = prod(int(k) for k in self.windows(x[2:], sizes(w[2:])))
         depthwise = c == self.groups > 1
         elements = o * positions if depthwise else c * prod(sizes(w[2:])) * positions
-        blocks = [part.stop - part.start for part in conv_blocks(n, 8 * elements if depthwise else elements)]
+        blocks: list[int] = [part.stop - part.start for part in conv_blocks(n, 8 * elements if depthwise else elements)]
         width = elements * conv_work_dtype(dtype).itemsize
         return sum(blocks[:2]) * width, sum(blocks[-1:]) * width
 
@@ -218,10 +218,11 @@ class ConvWeightGrad(_Convolution):
         width = int(conv_work_dtype(result.dtype).itemsize)
         positions = prod(int(k) for k in g.shape[2:])
         columns = int(x.shape[1]) * prod(self.kernel) * positions * width
-        blocks = [part.stop - part.start for part in conv_blocks(int(x.shape[0]), columns // width)]
+        blocks: list[int] = [part.stop - part.start for part in conv_blocks(int(x.shape[0]), columns // width)]
         first = blocks[0] if blocks else 0
         products = first * int(g.shape[1]) * positions * width + int(result.size) * width
-        return self.padded(x) + max(sum(blocks[:2]) * columns, first * columns + products) + _wider(g)
+        beside: int = max(sum(blocks[:2]) * columns, first * columns + products)
+        return self.padded(x) + beside + _wider(g)
 
     def evaluate(self, *arrays: Array) -> Any:
         """By the nested-loop definition, if that is not too long."""

@@ -105,20 +105,18 @@ class Footprint:
         held = peak = 0
         for statement in self.program.statements:
             node = statement.node
-            if statement.buffer is not None:
-                peak = max(peak, held + (0 if statement.copied else temporaries(node, sizes)))
-                continue
-            takes = 0 if _shares(statement, contiguous) else sum(nbytes(kind, sizes) for kind in node.types)
-            shared = node.inputs if isinstance(node.op, Barrier) else node.inputs[:1]
-            owners[node] = (node,) if takes else tuple({o for s in shared for o in owners.get(_value(s), ())})
-            for owner in owners[node]:
-                names[owner] = names.get(owner, 0) + 1
-            peak = max(peak, held + takes + temporaries(node, sizes))
+            own = statement.buffer is None and not _shares(statement, contiguous)
+            takes = sum(nbytes(kind, sizes) for kind in node.types) if own else 0
+            peak = max(peak, held + takes + (0 if statement.copied else temporaries(node, sizes)))
             held += takes
-            for freed in statement.frees:
-                for owner in owners.get(freed, ()):
-                    names[owner] -= 1
-                    held -= 0 if names[owner] else sum(nbytes(kind, sizes) for kind in owner.types)
+            if statement.buffer is None:
+                shared = node.inputs if isinstance(node.op, Barrier) else node.inputs[:1]
+                owners[node] = (node,) if own else tuple({o for s in shared for o in owners.get(_value(s), ())})
+                for owner in owners[node]:
+                    names[owner] = names.get(owner, 0) + 1
+            for owner in (o for freed in statement.frees for o in owners.get(freed, ())):
+                names[owner] -= 1
+                held -= 0 if names[owner] else sum(nbytes(kind, sizes) for kind in owner.types)
         copies = sum(nbytes(node.type, sizes) for node in self.program.graph.outputs if node in self.program.copied)
         return max(peak, held + copies)
 

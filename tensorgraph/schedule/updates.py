@@ -192,23 +192,26 @@ def _together(graph: Graph, inside: set[Node]) -> list[list[Effect]]:
 
 def _bundle(updates: list[Effect], inside: set[Node], outputs: set[Node]) -> _Bundle:
     variables = [variable for variable, _ in updates]
+    written = {variable: i for i, variable in enumerate(variables)}
     work: list[Node] = []
+    taken: dict[Node, int] = {}
     order = _ordered(updates, inside)
     scalar = not variables[0].type.ndim
 
     def outer(node: Node) -> Ref:
         """An operand that is not computed here."""
-        if node in variables:
-            return Part("state", variables.index(node))
+        if node in written:
+            return Part("state", written[node])
         if is_literal(node) or (not node.type.ndim and not scalar):
             return node
-        if node not in work:
+        if node not in taken:
+            taken[node] = len(work)
             work.append(node)
-        return Part("work", work.index(node))
+        return Part("work", taken[node])
 
     def end(variable: Node, value: Node) -> Ref:
         """A next value. Another variable's must be copied before that is written itself."""
-        if value in variables and value is not variable:
+        if value in written and value is not variable:
             work.append(value)
             return Part("work", len(work) - 1)
         return value if value in inside else outer(value)
@@ -258,6 +261,7 @@ class _Writer:
         self._order = order
         self._reads = reads
         self._ends = ends
+        self._ending = {end: number for number, end in reversed(list(enumerate(ends)))}
         self._may_overwrite = may_overwrite
         self._last: dict[Ref, int] = {}
         for i, node in enumerate(order):
@@ -285,11 +289,11 @@ class _Writer:
 
     def _dies(self, source: Ref, i: int) -> bool:
         """Whether it is read for the last time by operation i."""
-        return self._last.get(source, -1) <= i and source not in self._ends
+        return self._last.get(source, -1) <= i and source not in self._ending
 
     def _place(self, i: int, node: Node, operands: tuple[Ref, ...]) -> Ref:
-        if node in self._ends:
-            target = Part("state", self._ends.index(node))
+        if node in self._ending:
+            target = Part("state", self._ending[node])
             if self._last.get(target, -1) <= i and self._alone(node, operands, target):
                 return target
         for k, (source, place) in enumerate(zip(self._reads[node], operands, strict=True)):
