@@ -27,11 +27,10 @@ def block_function(
     lines = broken(f"def {block.name}({', '.join(parameters)}):")
     lines.append('    """Some rows."""')
     starts = []
-    views = _views(statements)
     for number, statement in enumerate(statements):
         starts.append(len(lines))
         node = statement.node
-        whole = node not in block.inside and node not in views
+        whole = node not in block.inside and node not in block.views
         # the rows of a value that is kept whole are an argument, under its own name
         buffer = Buffer(program.names[node], node.type, -1) if whole else statement.buffer
         inner = replace(statement, buffer=buffer, frees=())
@@ -45,8 +44,7 @@ def loop_lines(program: Program, block: Block, statements: Sequence[Statement], 
     operations = dict.fromkeys(s.node.op.name for s in statements)
     names = ", ".join(list(operations)[:6]) + (" and others" if len(operations) > 6 else "")
     lines = [f"    # a block of rows at a time stays in the cache: {names}"]
-    views = _views(statements)
-    outside = [s.node for s in statements if s.node not in block.inside and s.node not in views]
+    outside = [s.node for s in statements if s.node not in block.inside and s.node not in block.views]
     for node in outside:
         if node not in program.places:
             shape = listed([str(n) for n in node.type.shape])
@@ -71,10 +69,6 @@ def loop_lines(program: Program, block: Block, statements: Sequence[Statement], 
     return [*lines, *(broken(f"    del {', '.join(freed)}") if freed else [])]
 
 
-def _views(statements: Sequence[Statement]) -> set[Node]:
-    return {s.node for s in statements if s.node.op.view and s.buffer is None}
-
-
 def _operands(program: Program, block: Block, statements: Sequence[Statement]) -> list[tuple[str, str, str]]:
     """What the function takes: its name inside, what is given for it, and which part ("rows", "inner", "whole")."""
     found: dict[str, tuple[str, str]] = {}
@@ -84,12 +78,11 @@ def _operands(program: Program, block: Block, statements: Sequence[Statement]) -
             if source not in members and not is_literal(source):
                 how = "rows" if _has_rows(source, statement.node, block) else "whole"
                 found.setdefault(program.names[source], (program.names[source], how))
-    views = _views(statements)
     for statement in statements:
         node = statement.node
         for buffer in (*((statement.buffer,) if statement.buffer and node in block.inside else ()), *statement.scratch):
             found.setdefault(buffer.name, (buffer.name, "inner"))
-        if node not in block.inside and node not in views:
+        if node not in block.inside and node not in block.views:
             place = program.places.get(node)
             found.setdefault(program.names[node], (place.name if place else program.names[node], "rows"))
     return [(name, text, how) for name, (text, how) in found.items()]

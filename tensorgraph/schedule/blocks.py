@@ -45,6 +45,8 @@ class Block:
         What is computed, in order.
     inside
         Nodes of which only a block is ever kept: everything that reads them is computed in the same loop.
+    views
+        Nodes that share memory with their operand.
     least, room, row
         The fewest rows, whose calls are long enough; the bytes that a block may take; those of one row.
     """
@@ -54,6 +56,7 @@ class Block:
     length: DimLike
     nodes: tuple[Node, ...]
     inside: frozenset[Node]
+    views: frozenset[Node]
     least: int
     room: int
     row: DimLike
@@ -199,10 +202,11 @@ def _block(members: list[Node], finder: Finder, namer: Namer, number: int) -> Bl
     room = CACHES * finder.machine.l2
     longest = max((_elements(node) for node in values), default=1)
     least = -(-CALL // longest)
+    views = frozenset(node for node in members if node in finder.views)
     if isinstance(row, int) and isinstance(length, int) and length <= 2 * max(least, room // row):
         return None
     name, rows = namer(f"block_{number + 1}"), namer("rows")
-    return Block(name, rows, length, tuple(members), frozenset(inside), least, room, row)
+    return Block(name, rows, length, tuple(members), frozenset(inside), views, least, room, row)
 
 
 def _elements(node: Node) -> int:
