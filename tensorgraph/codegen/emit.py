@@ -276,9 +276,9 @@ def _compute_head(program: Program, held: list[str]) -> list[str]:
     lines = broken(f"def compute{arguments}:".replace(",):", "):"))
     lines.append('    """The outputs; the next values of the state are written to it."""' if program.updates
                  else '    """The outputs."""')  # fmt: skip
-    sizes = size_expressions(program.graph, names, [*read_sizes(program), *workspace_sizes(program)])
-    read = set(read_sizes(program))
-    return [*lines, *_unpacked(held, "memory"), *(f"    {s} = {text}" for s, text in sizes.items() if s in read)]
+    size_expressions(program.graph, names, workspace_sizes(program))  # can they be told?
+    sizes = size_expressions(program.graph, names, read_sizes(program))
+    return [*lines, *_unpacked(held, "memory"), *(f"    {symbol} = {text}" for symbol, text in sizes.items())]
 
 
 class _Lines:

@@ -68,3 +68,10 @@ def test_results_of_sizes_that_are_computed() -> None:
     kernel = tg.compile(x, tg.ones((half, 2)) * tg.sum(x))
     for n in (0, 1, 4):
         np.testing.assert_array_equal(kernel(np.ones(2 * n + 1)), np.full((n, 2), 2 * n + 1.0))
+
+
+def test_a_size_that_a_call_computes_from_another() -> None:
+    a, b, c = tg.placeholder(("k+m",), name="a"), tg.placeholder(("m+n",), name="b"), tg.placeholder(("n",), name="c")
+    k = a.shape[0] - (b.shape[0] - c.shape[0])
+    kernel = tg.compile([a, b, c], tg.broadcast_to(tg.erf(tg.sum(a)), (k,)))
+    np.testing.assert_array_equal(kernel(np.zeros(5), np.ones(5), np.ones(3)), np.zeros(3))
