@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from tensorgraph.errors import InputError
 from tensorgraph.ir.dims import DimLike, evaluate_dim, same_shape
 from tensorgraph.ir.leaves import Constant, Placeholder, Variable
@@ -14,7 +16,7 @@ from tensorgraph.ir.op import Op
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
-from tensorgraph.ops.elementwise import Cast, Elementwise
+from tensorgraph.ops.elementwise import BitwiseXor, Cast, Elementwise, Multiply, Where
 from tensorgraph.ops.indexing import Slice
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.reduction import ArgMax, ArgMin, Reduction
@@ -113,12 +115,30 @@ def _statement_cost(
     kinds = [source.types[0] for source in node.inputs]
     if statement.copied:
         return _copy(node.type, machine, sizes, working)
+    if isinstance(node.op, Where) and statement.buffer is not None:
+        return _chosen(node, machine, sizes, working)
     strided = [i for i, source in enumerate(node.inputs) if _across(source)]
     return cost(node.op, kinds, node.types, machine, sizes, strided=strided, working=working, threads=threads)
 
 
 def _copy(kind: TensorType, machine: Machine, sizes: Mapping[str, int], working: int) -> Cost:
     return replace(cost(Cast(kind.dtype), [kind], [kind], machine, sizes, working=working), flops=0)
+
+
+def _chosen(node: Node, machine: Machine, sizes: Mapping[str, int], working: int) -> Cost:
+    """A choice between two values: as it is emitted, arithmetic on their bits."""
+    bits = np.dtype(f"i{node.type.dtype.itemsize}")
+    condition, x, y = (source.types[0] for source in node.inputs)
+    result, first, second = (TensorType(bits, kind.shape) for kind in (node.type, x, y))
+    costs = [cost(Multiply(), [first, condition], [result], machine, sizes, working=working)]
+    if len(in_memory(node)) > 1:
+        costs.append(cost(BitwiseXor(), [first, second], [result], machine, sizes, working=working))
+        costs.append(cost(BitwiseXor(), [result, second], [result], machine, sizes))
+    longest = max(costs, key=lambda c: c.seconds)
+    seconds = sum(c.seconds for c in costs)
+    share = sum(c.seconds * c.share for c in costs if c.limit == longest.limit) / seconds if seconds else 0.0
+    read, written = sum(c.bytes_read for c in costs), sum(c.bytes_written for c in costs)
+    return Cost(sum(c.flops for c in costs), read, written, seconds, longest.limit, share)
 
 
 def _across(node: Node) -> bool:

@@ -58,7 +58,7 @@ def _elementwise(op: Elementwise, s: Setting) -> Work:
     for i, t in enumerate(s.inputs):
         if i in s.strided:
             seconds += s.turned(elements(t), t.dtype)
-        if t.dtype != loop and t.dtype.kind != "b" and t.ndim:
+        if t.dtype != loop and op.name != "where" and t.ndim:
             seconds += elements(t) * s.each("buffered", loop)
     moved = nbytes(*s.inputs, s.out) if passes == 1.0 else passes * 2 * nbytes(s.out)
     if broken and s.footprint > s.machine.l2:

@@ -11,6 +11,7 @@ import tensorgraph as tg
 from tensorgraph.errors import InputError
 from tensorgraph.schedule.measure import one_thread
 from tests.array.lines import above
+from tests.compiler.programs import assert_same_bits, random_program
 
 REFERENCE = tg.Machine.reference
 
@@ -190,3 +191,23 @@ def test_names_of_the_user_that_are_those_of_clocks() -> None:
     times = tg.placeholder((3,), name="times")
     kernel = tg.compile([tick, times], tg.sin(tick) + times)
     assert len(kernel.profile(np.ones(3), np.ones(3), repeat=2).statements) == 2
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_programs_are_explained(seed: int) -> None:
+    program = random_program(seed, symbolic=True)
+    kernel = tg.compile(program.inputs, program.outputs, program.updates)
+    arrays = program.feeds(np.random.default_rng(seed), 4)
+    before = [p.numpy().copy() for p, _ in program.updates]
+    kernel.profile(*arrays, repeat=2)
+    rows = kernel.explain().rows
+    assert len(rows) == len(kernel.program.statements) + len(kernel.program.updates)
+    lines = kernel.source.splitlines()
+    assert all(row.why for row in rows)
+    assert [row.line for row in rows[: len(kernel.program.statements)]] == sorted(
+        row.line for row in rows[: len(kernel.program.statements)]
+    )
+    for row, statement in zip(rows, kernel.program.statements, strict=False):
+        assert lines[row.line - 1].strip()
+        assert kernel.program.targets(statement.node)[0] in row.name
+    assert_same_bits([p.numpy() for p, _ in program.updates], before)

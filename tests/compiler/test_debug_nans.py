@@ -12,6 +12,7 @@ import pytest
 import tensorgraph as tg
 from tensorgraph.errors import NaNError, TensorGraphError
 from tests.array.lines import above
+from tests.compiler.programs import assert_same_bits, random_program
 
 NONE = "and its operands have none: look for 0/0, inf - inf, 0*inf or a number outside the operation's domain"
 
@@ -187,3 +188,22 @@ def test_every_computed_value_is_looked_at() -> None:
     computed = [s for s in kernel.program.statements if not s.copied and not (s.node.op.view and s.buffer is None)]
     assert kernel.source.count("    refuse_nan(") == len(computed)
     assert "refuse_nan" not in training()[0].source
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_results_are_those_of_the_plain_kernel(seed: int) -> None:
+    program = random_program(seed, symbolic=True)
+    arrays = program.feeds(np.random.default_rng(seed), 4)
+    values = [p.numpy().copy() for p, _ in program.updates]
+    results = []
+    for debug in (False, True):
+        for (p, _), value in zip(program.updates, values, strict=True):
+            p.assign(value)
+        kernel = tg.compile(program.inputs, program.outputs, program.updates, debug_nans=debug)
+        try:
+            outputs = kernel(*arrays)
+        except NaNError:
+            assert any(np.isnan(y).any() for y in results[0])
+            return
+        results.append([*outputs, *(p.numpy().copy() for p, _ in program.updates)])
+    assert_same_bits(*results)
