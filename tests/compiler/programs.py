@@ -9,8 +9,8 @@ import numpy as np
 
 import tensorgraph as tg
 from tensorgraph.interpret.evaluate import evaluate_graph
-from tensorgraph.testing.tiers import differs_by_laws
 from tensorgraph.ir.types import TensorType
+from tensorgraph.testing.tiers import differs_by_laws
 
 
 def same_bits(got: Any, expected: Any) -> bool:
