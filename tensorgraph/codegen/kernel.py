@@ -124,7 +124,7 @@ class Kernel:
 
     @property
     def memory(self) -> Footprint:
-        """The memory that a call needs, and what for."""
+        """The memory that a call needs, and what for: it prints as a table, and ``memory.peak()`` is a number."""
         return Footprint(self.program)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tree:

@@ -10,17 +10,17 @@ from tensorgraph.ir.dims import DimLike, evaluate_dim
 from tensorgraph.ir.leaves import Variable
 from tensorgraph.ir.names import symbols_of
 from tensorgraph.ir.node import Node, Pick
-from tensorgraph.ir.op import resolve
+from tensorgraph.ir.op import Op, resolve
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.meta import Barrier
+from tensorgraph.schedule.memory import EXAMPLE
 from tensorgraph.schedule.places import contiguous_nodes, is_view
 from tensorgraph.schedule.program import Program, Statement
 
 __all__ = ["Footprint", "nbytes", "temporaries"]
 
 ALIGNMENT = 64  # bytes: pieces of a workspace begin at multiples of it
-EXAMPLE = 64  # what a table takes an unknown size to be
 
 
 def nbytes(kind: TensorType, sizes: Mapping[str, int]) -> int:
@@ -30,17 +30,16 @@ def nbytes(kind: TensorType, sizes: Mapping[str, int]) -> int:
 
 def temporaries(node: Node, sizes: Mapping[str, int]) -> int:
     """Bytes that the functions allocate by which a node is computed, beside its result."""
-    if type(node.op).temporaries is _NONE:
+    if type(node.op).temporaries is Op.temporaries:
         return 0
     return resolve(node.op, sizes).temporaries([source.types[0].with_sizes(sizes) for source in node.inputs])
-
-
-_NONE = Pick.temporaries  # inherited by what allocates nothing
 
 
 @dataclass(frozen=True)
 class Footprint:
     """The memory that one call of a program needs, as it is planned; sizes are given by name.
+
+    What users' functions allocate is not known, and left out.
 
     Examples
     --------

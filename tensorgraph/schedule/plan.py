@@ -55,7 +55,7 @@ def plan(graph: Graph, machine: Machine = Machine.reference) -> Program:
     program = _Placement(facts, graph.nodes).program()
     for order in islice(orders(facts.work()), 1):
         other = _Placement(facts, [graph.nodes[i] for i in order]).program()
-        sizes = dict.fromkeys(symbols_of(graph), EXAMPLE)
+        sizes = dict.fromkeys(facts.symbols, EXAMPLE)
         if worth(Footprint(program).peak(**sizes), Footprint(other).peak(**sizes)):
             program = other
     return program

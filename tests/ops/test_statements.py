@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.exceptions import ComplexWarning
 
+import tensorgraph as tg
 from tensorgraph.errors import DTypeError
 from tensorgraph.ir.leaves import Placeholder
 from tensorgraph.ir.node import Node
@@ -19,6 +20,7 @@ from tensorgraph.ir.types import Array, TensorType
 from tensorgraph.ops import elementwise, indexing, linalg, ordering, reduction, scan, shape, transcendental
 from tensorgraph.ops.registry import all_ops
 from tensorgraph.schedule.places import in_memory, may_overwrite
+from tests.array.lines import above
 from tests.compiler.programs import same_bits
 from tests.ops.samples import ALL, Sample, draw, floats
 from tests.ops.statements import Prepared, dirty, ways_of
@@ -138,6 +140,19 @@ def test_an_index_out_of_bounds_is_an_error(axis: int, index: list[int], message
     with pytest.raises(IndexError) as error:
         Prepared(op, (x, np.array(index)), out).run()
     assert str(error.value) == message
+
+
+def test_an_index_out_of_bounds_names_the_users_line() -> None:
+    x, k = tg.placeholder((3, 4), name="x"), tg.placeholder((2,), "int64", name="k")
+    rows = x[k]
+    line = above()
+    kernel = tg.compile([x, k], tg.exp(tg.sin(rows)))
+    assert "take_rows" in kernel.source
+    np.testing.assert_array_equal(kernel(np.eye(3, 4), [-1, 0]), np.exp(np.sin(np.eye(3, 4)[[-1, 0]])))
+    with pytest.raises(IndexError) as error:
+        kernel(np.zeros((3, 4)), [0, 3])
+    assert str(error.value) == "index 3 is out of bounds for axis 0 with size 3"
+    assert error.value.__notes__ == [f"kernel: in gather ({line})"]
 
 
 # ---- what they allocate
