@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 __all__ = ["Work", "alive", "orders", "worth"]
 
 GAIN = 0.02  # what must be saved, as a share: less is not worth statements out of their order
 LEAST = 16 * 1024  # and in bytes
+LITTLE = 4 * 1024  # bytes that do not decide where a statement stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def orders(work: Work) -> Iterator[list[int]]:
     own = alive(work, range(len(work.takes)))
     if own <= LEAST:
         return
-    tried = [(alive(work, order), order) for order in (_frugal(work), _deep_first(work))]
+    tried = [(alive(work, order), order) for order in (_tidy(work, _frugal(work)), _tidy(work, _deep_first(work)))]
     yield from (order for peak, order in sorted(tried, key=lambda pair: pair[0]) if worth(own, peak))
 
 
@@ -83,6 +85,30 @@ def alive(work: Work, order: Sequence[int]) -> int:
         for owner in dying:
             held[work.lasting[owner]] -= work.takes[owner]
     return sum(peak)
+
+
+def _tidy(work: Work, order: Sequence[int]) -> list[int]:
+    """The order of those that read or make much; all others where the graph has them, as far as that goes."""
+    much = [i for i in order if max([work.takes[i], work.beside[i], *(work.takes[o] for o in work.reads[i])]) > LITTLE]
+    following = _followers(work)
+    waiting = [len(before) for before in work.after]
+    for i, j in pairwise(much):
+        following[i].append(j)
+        waiting[j] += 1
+    place = list(range(len(work.takes)))
+    for i in reversed(order):  # it stands before those that follow it
+        place[i] = min([i, *(place[j] for j in following[i])])
+    ready = [(place[i], i) for i, count in enumerate(waiting) if not count]
+    heapify(ready)
+    found = []
+    while ready:
+        _, i = heappop(ready)
+        found.append(i)
+        for j in following[i]:
+            waiting[j] -= 1
+            if not waiting[j]:
+                heappush(ready, (place[j], j))
+    return found
 
 
 def _readers(work: Work) -> list[int]:

@@ -73,6 +73,13 @@ def test_what_frees_is_run_first() -> None:
     assert alive(own, first) < 2 * BIG
 
 
+def test_small_statements_stay_where_they_are() -> None:
+    # after the big value that waits stands one that has nothing to do with the others
+    rows = [([], BIG), ([], 8), ([], BIG), ([2], BIG), ([2, 3], BIG), ([4], 8), ([], 8), ([0, 1, 5, 6], 8)]
+    first, *_ = orders(work(rows, kept=[7]))
+    assert first == [2, 3, 4, 5, 0, 1, 6, 7]
+
+
 def test_no_gain_no_move() -> None:
     rows = [([], BIG), ([], BIG), ([0], BIG), ([1], BIG), ([2, 3], BIG)]
     assert list(orders(work(rows, kept=[4]))) == []
