@@ -207,3 +207,10 @@ def test_random_programs_stand_the_check(seed: int) -> None:
     updates = dict(program.updates)
     kernel = tg.compile(program.inputs, program.outputs, updates, check=True)
     assert kernel.stages[-1].name == "check"
+
+
+def test_a_last_bit_may_follow_the_layout_of_an_operand() -> None:
+    c = tg.asarray(np.random.default_rng(0).normal(size=(7, 333))[:, ::-1])
+    x = tg.placeholder((), "float64", name="x")
+    outputs = [f(tg.flip(c, axis=1)) * x for f in (tg.exp, tg.sin, tg.cos, tg.tanh, tg.expm1)]
+    assert tg.compile([x], outputs, check=True).stages[-1].name == "check"
