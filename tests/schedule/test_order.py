@@ -87,6 +87,21 @@ def test_no_gain_no_move() -> None:
     assert list(orders(work(small, kept=[5]))) == []  # a few bytes are not worth it
 
 
+@pytest.mark.parametrize("shape", ["chain", "fan", "tree"])
+def test_many_statements(shape: str) -> None:
+    count = 100_000
+    before = {
+        "chain": lambda i: [i - 1] if i else [],
+        "fan": lambda i: [] if i < count - 1 else range(count - 1),
+        "tree": lambda i: [2 * i - count, min(2 * i - count + 1, i - 1)] if 2 * i >= count else [],
+    }[shape]
+    long = work([(sorted(set(before(i))), BIG) for i in range(count)], kept=[count - 1])
+    with eagerness(-1, 0):  # any order will do
+        for order in orders(long):
+            assert len(set(order)) == count
+            assert alive(long, order) <= alive(long, range(count))
+
+
 @st.composite
 def works(draw: st.DrawFn) -> Work:
     count = draw(st.integers(1, 12))

@@ -27,6 +27,9 @@ def index_add(x: NDArray[Any], values: NDArray[Any], index: tuple[Any, ...], dis
 
 def take_rows(x: NDArray[Any], index: NDArray[Any], axis: int, out: NDArray[Any]) -> None:
     """Put ``x[index]``, counted along an axis, into `out`; IndexError as NumPy raises it."""
+    if not x.flags.c_contiguous:  # np.take would copy all of it
+        out[...] = x[(slice(None),) * axis + (index,)]
+        return
     size = x.shape[axis]
     if index.size and (np.minimum.reduce(index, axis=None) < -size or np.maximum.reduce(index, axis=None) >= size):
         np.take(x, index, axis)  # raises, and names the index
