@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tensorgraph as tg
+from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.names import symbols_of
 from tensorgraph.schedule import order as module
 from tensorgraph.schedule import plan
@@ -165,6 +166,15 @@ def test_users_functions_keep_their_order() -> None:
     assert calls == ["first", "second"]
 
 
+def computable(graph: tg.Graph, arrays: Sequence[np.ndarray]) -> bool:
+    """Whether NumPy takes these inputs: of nothing there is no largest."""
+    try:
+        evaluate_graph(graph, arrays)
+    except ValueError:
+        return False
+    return True
+
+
 @given(st.data())
 def test_any_order_gives_the_same_bits(data: st.DataObject) -> None:
     graph = data.draw(graphs(size=12))
@@ -173,6 +183,7 @@ def test_any_order_gives_the_same_bits(data: st.DataObject) -> None:
         moved = plan(graph)
     with eagerness(0, math.inf):
         own = plan(graph)
+    assume(computable(graph, arrays))
     sizes = dict.fromkeys(symbols_of(graph), 64)
     assert Footprint(moved).peak(**sizes) <= Footprint(own).peak(**sizes)
     inputs = [tg.Tensor(node) for node in graph.inputs]
@@ -180,5 +191,4 @@ def test_any_order_gives_the_same_bits(data: st.DataObject) -> None:
     with eagerness(0, 0):
         results = tg.compile(inputs, outputs)(*arrays)
     with eagerness(0, math.inf):
-        expected = tg.compile(inputs, outputs)(*arrays)
-    assert_same_bits(results, expected)
+        assert_same_bits(results, tg.compile(inputs, outputs)(*arrays))
