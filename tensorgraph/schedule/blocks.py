@@ -137,6 +137,8 @@ def _grown(first: Node, waiting: Sequence[Node], finder: Finder) -> tuple[list[N
     length = first.type.shape[0]
     members, before, late = [first], [], []
     held: set[Node] = {first}
+    read: dict[Node, bool] = {}  # whether an operand is read by rows
+    _joins(first, held, read, length)
     after: set[Node] = set()
     taken = 0
     for seen in range(1, len(waiting) + 1):
@@ -146,7 +148,7 @@ def _grown(first: Node, waiting: Sequence[Node], finder: Finder) -> tuple[list[N
             late.append(node)
         elif (node in finder.idle or node in finder.views) and not any(source in held for source in node.inputs):
             before.append(node)
-        elif _goes_by_rows(node, length, finder):
+        elif _goes_by_rows(node, length, finder) and _joins(node, held, read, length):
             members.append(node)
             held.add(node)
             taken = seen
@@ -173,6 +175,22 @@ def _goes_by_rows(node: Node, length: DimLike, finder: Finder) -> bool:
     if isinstance(op, Reduction):
         return 0 not in op.axis and dim_key(node.inputs[0].type.shape[0]) == dim_key(length)
     return all(_by_rows(source, node, length) is not None for source in node.inputs)
+
+
+def _joins(node: Node, held: set[Node], read: dict[Node, bool], length: DimLike) -> bool:
+    """Whether operands are read as others of the loop read them; of members there are only rows."""
+    found: dict[Node, bool] = {}
+    for source in node.inputs:
+        if source.types[0].ndim:
+            rows = bool(_by_rows(source, node, length)) if isinstance(node.op, Elementwise) else True
+            if (
+                found.setdefault(source, rows) != rows
+                or read.get(source, rows) != rows
+                or (source in held and not rows)
+            ):
+                return False
+    read.update(found)
+    return True
 
 
 def _by_rows(source: Node, node: Node, length: DimLike) -> bool | None:

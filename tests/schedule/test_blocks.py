@@ -119,3 +119,16 @@ def test_an_error_in_a_block_names_the_users_line() -> None:
     array[700_000] = np.inf
     with pytest.raises(FloatingPointError, match=r"divide.*test_blocks\.py:\d+"):
         kernel(array)
+
+
+def test_a_row_that_is_read_along_another_axis_is_needed_whole() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    a = tg.placeholder(("n", "n"), "float64", name="a")
+    u = tg.sin(x) * 2
+    outer = tg.exp(a * u + tg.cos(x)) - x  # u and x stand for columns here
+    y = tg.sum(outer * u[:, None], axis=1) + u
+    arrays = [np.linspace(0, 1, 37), np.random.default_rng(0).normal(size=(37, 37))]
+    with eager():
+        kernel = tg.compile([x, a], [y, outer], machine=TINY)
+        assert len(kernel.program.blocks) > 0
+        assert_same_bits(kernel(*arrays), evaluate_graph(kernel.graph, arrays)[0])
