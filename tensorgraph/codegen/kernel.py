@@ -215,7 +215,7 @@ class Kernel:
         *inputs
             Arrays, as in a call: the statements are then measured as well, as by `profile`.
         machine
-            Where the costs are predicted; by default, `Machine.detect()`.
+            Where the costs are predicted; by default, where the kernel was planned for.
         **sizes
             Without inputs, the size of each symbol: ``explain(batch=32)``. Not needed after a `profile`.
 
@@ -241,7 +241,7 @@ class Kernel:
         if profile is not None and not inputs and sizes and sizes != profile.sizes:
             profile = None
         given = profile.sizes if profile is not None else sizes
-        return explained(self.program, self.name, self._module.lines(), machine or Machine.detect(), given, profile)
+        return explained(self.program, self.name, self._module.lines(), machine or self.program.machine, given, profile)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a module that runs with NumPy alone, and its state beside it.

@@ -71,6 +71,11 @@ class Block:
         row = max(evaluate_dim(self.row, sizes), 1)
         return min(evaluate_dim(self.length, sizes), max(self.least, self.room // row))
 
+    def part(self, kind: TensorType, rows: int) -> TensorType:
+        """The type of so many rows of a value, if it has rows."""
+        by_rows = kind.ndim and dim_key(kind.shape[0]) == dim_key(self.length)
+        return TensorType(kind.dtype, (rows, *kind.shape[1:])) if by_rows else kind
+
     def kind(self, node: Node) -> TensorType:
         """The type of one block of a value."""
         return TensorType(node.type.dtype, (Dim.symbol(self.rows), *node.type.shape[1:]))

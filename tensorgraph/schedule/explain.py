@@ -21,6 +21,7 @@ from tensorgraph.ops.indexing import Slice
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.reduction import ArgMax, ArgMin, Reduction
 from tensorgraph.ops.shape import PermuteDims
+from tensorgraph.schedule.blocks import Block
 from tensorgraph.schedule.cost import Cost, cost
 from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.places import in_memory
@@ -113,12 +114,26 @@ def _statement_cost(
 ) -> Cost:
     node = statement.node
     kinds = [source.types[0] for source in node.inputs]
+    if statement.block is not None:
+        return _in_block(statement.block, node, machine, sizes)
     if statement.copied:
         return _copy(node.type, machine, sizes, working)
     if isinstance(node.op, Where) and statement.buffer is not None:
         return _chosen(node, machine, sizes, working)
     strided = [i for i, source in enumerate(node.inputs) if _across(source)]
     return cost(node.op, kinds, node.types, machine, sizes, strided=strided, working=working, threads=threads)
+
+
+def _in_block(block: Block, node: Node, machine: Machine, sizes: Mapping[str, int]) -> Cost:
+    """A statement that runs for one block of rows after the other, on what stays in the cache."""
+    rows = block.count(sizes)
+    turns = evaluate_dim(block.length, sizes) / max(rows, 1)
+    kinds = [block.part(source.types[0], rows) for source in node.inputs]
+    once = cost(node.op, kinds, [block.part(node.type, rows)], machine, sizes)
+    read, written = round(once.bytes_read * turns), round(once.bytes_written * turns)
+    return replace(
+        once, flops=round(once.flops * turns), bytes_read=read, bytes_written=written, seconds=once.seconds * turns
+    )
 
 
 def _copy(kind: TensorType, machine: Machine, sizes: Mapping[str, int], working: int) -> Cost:
@@ -280,6 +295,8 @@ class _Reasons:
     def why(self, statement: Statement) -> str:
         """What keeps it apart, in a few words."""
         node = statement.node
+        if statement.block is not None:
+            return f"by rows in the loop of {statement.block.name}"
         if statement.copied:
             return "copied beside other values that updates read"
         if node.op.view and statement.buffer is None:

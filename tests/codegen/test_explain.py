@@ -211,3 +211,19 @@ def test_random_programs_are_explained(seed: int) -> None:
         assert lines[row.line - 1].strip()
         assert kernel.program.targets(statement.node)[0] in row.name
     assert_same_bits([p.numpy() for p, _ in program.updates], before)
+
+
+def test_statements_of_a_loop() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    u = tg.tanh(x / tg.sqrt(x * x + 1))
+    v = u * 0.5 + x
+    kernel = tg.compile([x], u * tg.exp(-(v * v)) - x, machine=tg.Machine.reference)
+    few, many = kernel.explain(n=1000), kernel.explain(n=2_000_000)
+    assert {row.why for row in many.rows} == {"by rows in the loop of block_1"}
+    assert [row.flops for row in many.rows] == [2_000_000] * 12
+    assert 100 < many.predicted / few.predicted < 2000  # short calls cost more than they compute
+    array = np.linspace(-1, 1, 200_000)
+    measured = kernel.explain(array).profile
+    assert measured is not None
+    assert len(measured.statements) == 12
+    assert 0.2 * measured.clocked < sum(measured.statements) <= measured.clocked
