@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import tensorgraph as tg
@@ -83,6 +83,10 @@ def test_what_is_needed_whole_waits_until_the_loop_is_over() -> None:
 def test_random_graphs_give_the_same_bits(data: st.DataObject) -> None:
     graph = data.draw(graphs(size=12, inputs=3, outputs=3))
     arrays = data.draw(feeds(graph))
+    try:
+        evaluate_graph(graph, arrays)
+    except (ValueError, IndexError):
+        reject()  # no value: the largest of nothing
     with eager():
         kernel = compile_graph(graph, "kernel", list(range(len(graph.outputs))), Options(machine=TINY))
         expected = [np.array(y) for part in evaluate_graph(kernel.graph, arrays) for y in part]
