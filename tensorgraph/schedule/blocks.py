@@ -64,7 +64,8 @@ class Block:
     @property
     def text(self) -> str:
         """The number of rows of a block, as an expression."""
-        return f"min({self.length}, max({self.least}, {self.room} // ({self.row})))"
+        row = self.row if isinstance(self.row, int) else f"max({self.row}, 1)"
+        return f"min({self.length}, max({self.least}, {self.room} // {row}))"
 
     def count(self, sizes: Mapping[str, int]) -> int:
         """The number of rows of a block at these sizes."""
@@ -252,7 +253,8 @@ def _row_bytes(members: Sequence[Node], values: Sequence[Node]) -> DimLike:
             now += 1
             ends[alive[node]] = ends.get(alive[node], 0) + 1
             size = product(node.type.shape[1:]) * node.type.dtype.itemsize
-            largest = size if not isinstance(largest, int) or (isinstance(size, int) and size > largest) else largest
+            if not isinstance(size, int) or (isinstance(largest, int) and size > largest):  # unknown: any number
+                largest = size
         most = max(most, now)
         now -= ends.pop(position, 0)
     return largest * (most + STREAMS) if not isinstance(largest, int) or largest else STREAMS

@@ -13,15 +13,20 @@ from itertools import zip_longest
 import numpy as np
 
 import tensorgraph as tg
+from tensorgraph import optim
 from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.axes import AxisMap
 from tensorgraph.ir.op import Op
 from tensorgraph.ops import all_ops
 from tensorgraph.ops.custom import Custom
+from tensorgraph.rewrite import LAWS
 from tensorgraph.testing import SAMPLES, Sample, check_gradients
+from tensorgraph.testing.fuzz import check_stages
 from tests.autodiff.hard_points import HARD_POINTS
 from tests.compiler.programs import assert_same_bits, random_program
 from tests.ops.type_rules import check_type_rule
+from tests.rewrite.tiers import applies, refuted
+from tests.schedule.test_blocks import TINY, eager
 
 __all__ = ["plan", "run"]
 
@@ -136,6 +141,60 @@ def steps(seed: int) -> None:
     assert_same_bits(kernel(*arrays), evaluate_graph(kernel.graph, arrays)[0])
 
 
+def rows(seed: int) -> None:
+    """A random program whose statements share loops over a few rows gives the interpreter's bits."""
+    made = random_program(seed, symbolic=seed % 2 == 0)
+    with eager():
+        kernel = tg.compile(made.inputs, made.outputs, made.updates, machine=TINY)
+        for size in (4, 0, 33) if seed % 2 == 0 else (4, 4):
+            arrays = made.feeds(np.random.default_rng(seed), size)
+            outputs, values = ([np.array(v) for v in part] for part in evaluate_graph(kernel.graph, arrays))
+            assert_same_bits(kernel(*arrays), outputs)
+            assert_same_bits([p.numpy() for p, _ in made.updates], values)
+
+
+def stages(seed: int) -> None:
+    """Text, passes, kernel and saved module of a random program, each against the interpreter."""
+    made = random_program(seed, symbolic=seed % 2 == 0)
+    graph = made.graph()
+    if any(isinstance(node.op, Custom) for node in graph.nodes):
+        return  # functions have no text
+    found = check_stages(graph, made.feeds(np.random.default_rng(seed), 4), saved=True)
+    assert found is None, found
+
+
+OPTIMIZERS: tuple[Callable[[], optim.Optimizer], ...] = (
+    lambda: optim.SGD(0.1), lambda: optim.SGD(0.1, momentum=0.9), lambda: optim.Adam(0.01),
+    lambda: optim.RMSprop(0.01, momentum=0.5),
+)  # fmt: skip
+
+
+def training(number: int) -> None:
+    """Three steps of an optimizer, with parameters side by side, give the interpreter's bits and state."""
+    rng = np.random.default_rng(number)
+    shapes = [(3, 5), (5,), (5, 2), (2,)]
+    w1, b1, w2, b2 = (tg.Parameter(rng.normal(size=s).astype("f4"), name=f"p{i}") for i, s in enumerate(shapes))
+    x, y = tg.placeholder(("n", 3), "float32", name="x"), tg.placeholder(("n", 2), "float32", name="y")
+    error = tg.tanh(x @ w1 + b1) @ w2 + b2 - y
+    loss = tg.mean(error * error)
+    updates = OPTIMIZERS[number]().updates(loss, [w1, b1, w2, b2])
+    kernel = tg.compile([x, y], [loss, error], updates)
+    state = [variable for variable, _ in kernel.graph.updates]
+    for size in (4, 7, 1):
+        arrays = [rng.normal(size=(size, k)).astype("f4") for k in (3, 2)]
+        outputs, values = ([np.array(v) for v in part] for part in evaluate_graph(kernel.graph, arrays))
+        assert_same_bits(kernel(*arrays), outputs)
+        assert_same_bits([v.op.storage.value for v in state], values)
+
+
+def law(name: str) -> None:
+    """A law keeps its promise, and applies where it is said to."""
+    (one,) = (one for one in LAWS if one.name == name)
+    assert all(applies(one, sample) for sample in one.samples)
+    why = refuted(one, 60)
+    assert why is None, why
+
+
 def tests(path: str) -> None:
     """A file of tests passes."""
     import pytest
@@ -148,13 +207,18 @@ def tests(path: str) -> None:
 BY_SAMPLE: dict[str, Callable[[Sample], None]] = {
     "gradient": gradient, "compiled": compiled, "typed": typed, "defined": defined, "accepted": accepted,
 }  # fmt: skip
-BY_NUMBER: dict[str, Callable[[int], None]] = {"hard point": hard, "program": program, "gradients of program": steps}
+BY_NUMBER: dict[str, Callable[[int], None]] = {
+    "hard point": hard, "program": program, "gradients of program": steps, "rows": rows, "stages": stages,
+    "training": training,
+}  # fmt: skip
+COMPILED = {"program": PROGRAMS, "training": 4, "rows": 8, "gradients of program": 4, "stages": 10}
 KINDS: dict[str, tuple[str, ...]] = {
     "rules": ("gradient",),
     "engine": ("gradient",),
     "types": ("typed", "accepted", "compiled", "gradient"),
     "numerics": ("defined", "compiled", "gradient"),
     "compiler": ("compiled",),
+    "laws": (),
 }
 
 
@@ -165,6 +229,8 @@ def run(detector: str) -> None:
         BY_SAMPLE[kind](_sample(what))
     elif kind in BY_NUMBER:
         BY_NUMBER[kind](int(what))
+    elif kind == "law":
+        law(what)
     else:
         tests(what)
 
@@ -178,6 +244,8 @@ def _sample(label: str) -> Sample:
 
 def plan(kind: str, ops: Sequence[str], files: Sequence[str]) -> list[str]:
     """Detectors for a mutant that may change these classes of operations, cheap and near ones first."""
+    if kind == "laws":
+        return [*(f"law: {name}" for name in ops), *(f"tests: {file}" for file in files)]
     samples = _samples(kind, ops)
     first, *others = [[f"{detector}: {sample}" for sample in samples] for detector in KINDS[kind]]
     quick = [f"tests: {file}" for file in files if file in QUICK]
@@ -185,14 +253,18 @@ def plan(kind: str, ops: Sequence[str], files: Sequence[str]) -> list[str]:
     if kind in {"rules", "engine"}:
         chosen += [f"hard point: {i}" for i in range(len(HARD_POINTS))]
     if kind == "compiler":
-        chosen = [f"program: {i}" for i in range(PROGRAMS)] + [f"gradients of program: {i}" for i in range(4)] + chosen
+        numbered = [f"{name}: {i}" for name, count in COMPILED.items() for i in range(count)]
+        chosen = [*numbered, f"tests: {files[0]}", *chosen]
+        files = files[1:]
     return [*chosen, *(f"tests: {file}" for file in files if file not in QUICK)]
 
 
 def _samples(kind: str, ops: Sequence[str]) -> list[Sample]:
     classes = {cls.__name__: cls for cls in [*all_ops(), *SAMPLES]}
     near = [classes[name] for name in ops if name in classes and classes[name] in SAMPLES]
-    if kind in {"engine", "compiler"} or not near:
+    if kind == "compiler":  # one of each operation
+        return [random.Random(1).choice(samples) for samples in SAMPLES.values()]
+    if kind == "engine" or not near:
         every = [s for samples in SAMPLES.values() for s in samples]
         return random.Random(1).sample(every, 2 * MOST)
     rows = zip_longest(*(SAMPLES[cls] for cls in near[:6]))

@@ -267,6 +267,19 @@ def _statements(node: ast.stmt) -> Iterator[tuple[str, ast.stmt | None]]:
         yield "left_out", ast.Assign([node.target], node.value, lineno=0)
 
 
+def _promises(node: ast.FunctionDef) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """A law that promises more than it keeps: no units in the last place, or a stronger tier."""
+    for decorator in node.decorator_list:
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if isinstance(keyword.value, ast.Constant):
+                if keyword.arg == "ulp" and keyword.value.value:
+                    yield keyword.value, ast.Constant(0)
+                if keyword.arg == "tier" and keyword.value.value in STRONGER:
+                    yield keyword.value, ast.Constant(STRONGER[keyword.value.value])
+
+
+STRONGER = {"rounded": "exact", "stable": "exact", "reals": "stable"}
+
 # ---- all edits of a source
 
 SKIPPED = (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom, ast.AnnAssign, ast.JoinedStr)
@@ -307,6 +320,9 @@ class _Finder:
                 self.add(node, other, name, scope)
         if isinstance(node, (ast.If, ast.While)) and not isinstance(node.test, ast.Compare):
             self.add(node.test, ast.UnaryOp(ast.Not(), node.test), "logic", scope)
+        if isinstance(node, ast.FunctionDef):
+            for value, other in _promises(node):
+                self.add(value, other, "promise", scope)
         if isinstance(node, ast.expr):
             for name, change in OPERATORS.items():
                 for other in change(node):
@@ -321,7 +337,7 @@ class _Finder:
         if isinstance(node, ast.expr):
             after = f"({after})"
         place = node.lineno, operator
-        most = 2 if scope.startswith("RULES") else 1
+        most = 2 if scope.startswith("RULES") or operator == "promise" else 1
         if self.made[place] < most and after.strip("()") != before.strip("()"):
             self.made[place] += 1
             self.found.append(Edit(node.lineno, operator, scope, before, after, start, stop))

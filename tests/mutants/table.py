@@ -46,6 +46,9 @@ def markdown(outcomes: Sequence[Outcome], known: int) -> tuple[str, list[Outcome
         f"{len(survivors) - len(unexplained)} of these for a reason below."
     )
     kinds = [f"| `{name}` | {_said(f)} |" for name, f in [*OPERATORS.items(), ("operand", operand)]]
+    kinds.append(
+        "| `promise` | A law that promises more than it keeps: no units in the last place, or a stronger tier. |"
+    )
     kinds.append("| `left_out` | A call left out; an assignment for an accumulation. |")
     parts = [
         HEAD.format(summary=summary), "\n".join([KINDS.rstrip(), *kinds]), _by_source(outcomes), _by_detector(outcomes),
@@ -87,6 +90,10 @@ WORDS = {
     "hard point": "value and derivatives at a hard point",
     "program": "a random program compiled against the interpreter",
     "gradients of program": "the gradients of a random program, compiled",
+    "law": "a law held to its tier, on ordinary and hostile values",
+    "rows": "a random program in loops over blocks of few rows, against the interpreter",
+    "stages": "every stage of the compiler on a random program, as the fuzzer holds them",
+    "training": "three steps of an optimizer, compiled, against the interpreter",
     "tests": "a test of the same floor",
     "import": "the package does not import",
     "time": "it does not end",

@@ -28,8 +28,9 @@ def fast_forms(scope: str) -> bool:
 
 
 def type_rules(scope: str) -> bool:
-    """What decides types: not axis maps, costs and spellings."""
+    """What decides types, and what is emitted: not axis maps, and what operations cost in time and memory."""
     return scope.rpartition(".")[2] not in {
+        "temporaries", "columns", "padded", "padded_bytes", "chosen", "_one_by_one", "_choosing", "_wider", "_wide",
         "axes", "flops", "evaluate", "batch", "__init_subclass__", "labels", "factored", "_pair", "_flat", "_divides",
         "reduction_axes", "small", "_index_axes",
     }  # fmt: skip
@@ -72,13 +73,38 @@ ENGINE = (FOUND, "tests/autodiff/test_engine.py", "tests/autodiff/test_hard_poin
           "tests/autodiff/test_complex.py", "tests/autodiff/test_transforms.py")  # fmt: skip
 OPS = (FOUND, "tests/conv/test_window_types.py", "tests/ops", "tests/library/test_primitives.py")
 WINDOWS = (FOUND, "tests/conv/test_window_types.py", "tests/conv", "tests/library/test_primitives.py")
+PEAKS = "tests/schedule/test_footprint.py -k '(predicted or nothing) and not cnn'"
 KERNELS = (
-    FOUND,
-    "tests/compiler/test_sizes_that_follow.py",
+    "tests/codegen/test_golden.py -k 'not process'",
     "tests/compiler/test_kernel.py",
+    "tests/schedule/test_plan.py",
+    "tests/schedule/test_update_scalars.py",
+    "tests/compiler/test_sizes_that_follow.py",
     "tests/codegen/test_saved.py",
-    "tests/codegen/test_golden.py",
+    "tests/codegen/test_layout.py tests/codegen/test_bound.py",
+    FOUND,
 )
+BLOCKS = (
+    *KERNELS,
+    "tests/schedule/test_memory.py tests/schedule/test_order.py",
+    "tests/schedule/test_blocks.py",
+    PEAKS,
+)
+UPDATES = (
+    *KERNELS,
+    "tests/schedule/test_memory.py",
+    "tests/compiler/test_dropped_updates.py",
+    "tests/compiler/test_check.py",
+    "tests/optim",
+)
+EMITTED = (
+    *KERNELS, "tests/compiler/test_debug_nans.py", "tests/compiler/test_bad_input.py", "tests/compiler/test_check.py",
+)  # fmt: skip
+LAWS = (
+    "tests/passes/test_programs.py", "tests/passes/test_simplify.py", "tests/passes/test_stability.py",
+    "tests/rewrite/test_laws.py -k applies",
+)  # fmt: skip
+PASSES = ("tests/passes/test_simplify.py", "tests/passes/test_fold.py", *LAWS, "tests/rewrite/test_laws.py -k wrong")
 
 TARGETS = (
     Target("rules", "autodiff/rules.py", tests=RULES),
@@ -112,10 +138,33 @@ TARGETS = (
             "tests/numerics/test_segment.py",
         ),
     ),
-    Target("compiler", "passes/fold.py", tests=("tests/passes", *KERNELS)),
-    Target("compiler", "schedule/plan.py", tests=("tests/schedule", *KERNELS)),
-    Target("compiler", "codegen/emit.py", tests=KERNELS),
-    Target("compiler", "codegen/sizes.py", tests=KERNELS),
+    *(
+        Target("laws", f"rewrite/laws/{name}.py", tests=LAWS)
+        for name in ("structure", "algebra", "powers", "stability", "scatter", "scalars", "products", "reals")
+    ),
+    Target("compiler", "rewrite/law.py", tests=PASSES),
+    Target("compiler", "rewrite/match.py", tests=PASSES),
+    Target("compiler", "passes/fold.py", tests=PASSES),
+    Target("compiler", "passes/simplify.py", tests=PASSES),
+    Target("compiler", "schedule/plan.py", tests=BLOCKS),
+    Target("compiler", "schedule/updates.py", tests=UPDATES),
+    Target("compiler", "schedule/places.py", tests=BLOCKS),
+    Target("compiler", "schedule/memory.py", tests=BLOCKS),
+    Target("compiler", "schedule/blocks.py", tests=BLOCKS),
+    Target("compiler", "schedule/order.py", tests=BLOCKS),
+    Target("compiler", "schedule/program.py", tests=BLOCKS),
+    Target(
+        "compiler",
+        "schedule/footprint.py",
+        tests=("tests/schedule/test_footprint.py -k 'not cnn and not example'", *BLOCKS),
+    ),
+    Target("compiler", "codegen/emit.py", tests=EMITTED),
+    Target("compiler", "codegen/statements.py", tests=EMITTED),
+    Target("compiler", "codegen/workspace.py", tests=EMITTED),
+    Target("compiler", "codegen/loops.py", tests=(*EMITTED, "tests/schedule/test_blocks.py")),
+    Target("compiler", "codegen/sizes.py", tests=EMITTED),
+    Target("compiler", "codegen/state.py", tests=(*EMITTED, "tests/optim")),
+    Target("compiler", "codegen/runtime.py", tests=EMITTED),
 )
 
 
@@ -133,9 +182,11 @@ class Mutant:
         return self.edit.applied((root / "tensorgraph" / self.target.path).read_text(encoding="utf-8"))
 
     def ops(self) -> list[str]:
-        """Classes of operations whose behaviour may depend on the mutated scope, the nearest first."""
+        """Classes of operations, or names of laws, that may depend on the mutated scope, the nearest first."""
         scope = self.edit.scope
         row = re.fullmatch(r"RULES\[(?:\w+\.)?(\w+)\]", scope)
+        if self.target.kind == "laws":
+            return laws_of(self.target.path, scope.split(".")[0])
         return [row[1]] if row else dependents(scope.split(".")[0])
 
 
@@ -204,3 +255,17 @@ def dependents(name: str) -> list[str]:
         order += sorted(d for d, names in mentions.items() if order[position] in names and d not in order)
         position += 1
     return order
+
+
+@cache
+def laws_of(path: str, name: str) -> list[str]:
+    """Laws of a source that reach a name of it; all of them if none does."""
+    body = ast.parse((ROOT / "tensorgraph" / path).read_text(encoding="utf-8")).body
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    laws = [
+        name for name, node in functions.items() if any(_names(d) & {"law", "node_law"} for d in node.decorator_list)
+    ]
+    reached = [name]
+    for one in reached:  # it grows on the way
+        reached += [f for f, node in functions.items() if one in _names(node) and f not in reached]
+    return [law for law in reached if law in laws] or laws

@@ -58,7 +58,7 @@ def test_what_is_no_mistake_is_left_alone() -> None:
 
 def test_mutants_are_many_and_can_be_read() -> None:
     assert len(EVERY) > 1000
-    assert {m.edit.operator for m in EVERY} == {*OPERATORS, "operand", "left_out"}
+    assert {m.edit.operator for m in EVERY} == {*OPERATORS, "operand", "left_out", "promise"}
     assert {m.target for m in EVERY} == set(TARGETS)
     assert len({m.id for m in EVERY}) == len({m.key for m in EVERY}) == len(EVERY)
     assert [m.id for m in mutants()] == [m.id for m in EVERY]

@@ -36,6 +36,15 @@ def test_to_a_fixpoint() -> None:
     assert again.laws == {}
 
 
+def test_zeros_of_the_other_sign_are_other_constants() -> None:
+    x = tg.placeholder((2,), "float64", name="x")
+    graph = tg.Graph([x.node], [(x - 0.0).node, (x - (-0.0)).node, (x + (-0.0)).node])
+    made = simplify(graph).graph
+    assert [node is x.node for node in made.outputs] == [True, False, True]
+    zeros = np.array([-0.0, 0.0])
+    assert_same_bits(evaluate_graph(made, [zeros])[0], evaluate_graph(graph, [zeros])[0])
+
+
 def test_what_laws_make_is_folded_and_merged() -> None:
     graph = graph_of(lambda x: tg.where(tg.asarray(True), x, 2 * x) / 4 - x * 0.25, (3,))
     result = simplify(graph).graph

@@ -195,6 +195,12 @@ def test_the_peak_of_random_programs(seed: int) -> None:
     assert 0.9 * measured <= kernel.memory.peak(n=size) <= 1.1 * measured
 
 
+def test_nothing_beside_results_and_workspace_is_nothing() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    memory = tg.compile(x, tg.exp(x)).memory
+    assert (memory.peak(n=10), memory.outputs(n=10), memory.workspace(n=10), memory.temporaries(n=10)) == (80, 80, 0, 0)
+
+
 def test_sizes_that_are_missing() -> None:
     x = tg.placeholder(("batch", 3), name="x")
     memory = tg.compile([x], tg.exp(x)).memory

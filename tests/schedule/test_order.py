@@ -18,7 +18,7 @@ from tensorgraph.ir.names import symbols_of
 from tensorgraph.schedule import order as module
 from tensorgraph.schedule import plan
 from tensorgraph.schedule.footprint import Footprint
-from tensorgraph.schedule.order import Work, alive, orders
+from tensorgraph.schedule.order import GAIN, LEAST, Work, alive, orders, worth
 from tensorgraph.testing.strategies import feeds, graphs
 from tests.compiler.programs import assert_same_bits
 
@@ -79,6 +79,14 @@ def test_small_statements_stay_where_they_are() -> None:
     rows = [([], BIG), ([], 8), ([], BIG), ([2], BIG), ([2, 3], BIG), ([4], 8), ([], 8), ([0, 1, 5, 6], 8)]
     first, *_ = orders(work(rows, kept=[7]))
     assert first == [2, 3, 4, 5, 0, 1, 6, 7]
+
+
+def test_a_gain_must_be_large_in_bytes_and_as_a_share() -> None:
+    large = round(10 * LEAST / GAIN)
+    assert worth(2 * LEAST, LEAST - 1)
+    assert not worth(2 * LEAST, LEAST)
+    assert not worth(large, large - 2 * LEAST)
+    assert worth(large, large - 11 * LEAST)
 
 
 def test_no_gain_no_move() -> None:
