@@ -42,7 +42,26 @@ Shapes: TypeAlias = "tuple[tuple[int, ...], ...]"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one step of the compiler gave, how long it took in seconds, and the laws it used with their number."""
+    """What one step of the compiler gave. It prints as that, below a line with name and time.
+
+    Attributes
+    ----------
+    name
+        What the step is called.
+    value
+        A graph, a program, or text.
+    seconds
+        How long it took.
+    laws
+        The laws it used, and how often.
+
+    Examples
+    --------
+    >>> import tensorgraph as tg
+    >>> x = tg.placeholder((3,), "float64", name="x")
+    >>> [stage.name for stage in tg.compile(x, tg.exp(x)).stages]
+    ['trace', 'drop identities', 'fold constants', 'simplify', 'plan', 'emit']
+    """
 
     name: str
     value: Graph | Program | str
@@ -86,16 +105,40 @@ class Kernel:
 
     Call it with arrays by position or by name. Outputs come in the structure given to `compile`, as fresh
     arrays; state is updated when everything has been computed. Threads may call it at the same time; if it
-    updates state, they take turns.
+    updates state, they take turns. Kernels that update the same parameters need a lock around both.
 
     Attributes
     ----------
+    name
+        What messages and saved modules call it.
     source
         The NumPy that runs.
     graph
         The graph as it was compiled.
+    program
+        Its statements in order, and their memory.
+    memory
+        What a call needs of it.
     stages
         What each step of the compiler gave: graph, program, source.
+
+    Raises
+    ------
+    InputError
+        By a call, if an input is missing, unknown, given twice, or of a shape or dtype that does not fit.
+    NaNError
+        By a call, at the first NaN, if it was compiled with ``debug_nans=True``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tensorgraph as tg
+    >>> x, y = (tg.placeholder(("n",), "float64", name=name) for name in "xy")
+    >>> kernel = tg.compile([x, y], {"sum": x + y, "dot": tg.sum(x * y)}, name="both")
+    >>> kernel
+    <Kernel both(x: float64[n], y: float64[n]): 4 statements>
+    >>> kernel([1.0, 2.0], y=[3.0, 4.0])
+    {'sum': array([4., 6.]), 'dot': array(11.)}
     """
 
     def __init__(self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree) -> None:
@@ -259,6 +302,23 @@ class Kernel:
             If the graph calls a user's function that cannot stand in a file of its own.
         OSError
             If a file cannot be written; what was there before stays.
+
+        Examples
+        --------
+        >>> import runpy
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> import tensorgraph as tg
+        >>> x = tg.placeholder(("n",), "float64", name="x")
+        >>> total = tg.Parameter(np.zeros(()), name="total")
+        >>> step = tg.compile([x], tg.max(x), updates={total: total + tg.sum(x)}, name="step")
+        >>> with TemporaryDirectory() as folder:
+        ...     step.save(Path(folder) / "step.py")
+        ...     module = runpy.run_path(str(Path(folder) / "step.py"))
+        ...     state = module["init_state"]()
+        >>> module["step"](state, np.array([1.0, 2.0])), state["total"]
+        (array(2.), array(3.))
         """
         save_module(self.program, self.name, self._module, self._structure, Path(path))
 

@@ -95,7 +95,8 @@ def compile(
         If an input is no placeholder, is given twice or is missing; if an update has another shape or dtype
         than its parameter.
     CompileError
-        If there is nothing to compute, or a stage does not stand the check.
+        If there is nothing to compute; if `name` is no name for a function; if a size can be told from no input; if
+        the update of a layer's state would be dropped; if a stage does not stand the check.
 
     Examples
     --------

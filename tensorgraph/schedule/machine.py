@@ -84,6 +84,11 @@ class Machine:
         Nothing is timed, so every process on a machine finds the same. Cache sizes that the system does not
         tell are the reference machine's.
 
+        Returns
+        -------
+        machine
+            The same value in every call.
+
         Examples
         --------
         >>> Machine.detect().cores >= 1
@@ -97,6 +102,11 @@ class Machine:
 
         Each call measures anew and gives slightly different figures: keep the value, or pickle it, where
         programs are to be the same.
+
+        Returns
+        -------
+        machine
+            Called ``"measured"``.
 
         Examples
         --------
