@@ -134,6 +134,8 @@ def _element(law: Law, before: Any, after: Any, exact: Any, terms: Any, count: i
             least = largest * (1 - 2 * law.ulp * float(info.eps))  # what may be taken for it
             right = mp.sign(exact) * mp.mpf(float(after)) >= least
             return shown if not right and float(before) == mp.sign(exact) * np.inf else None
+        if law.tier == "stable" and after == before:
+            return None  # no farther: both overflow, say
         if not np.isfinite(after):
             near = abs(exact) >= largest * (1 - 2 * law.ulp * float(info.eps))
             return None if near and not np.isnan(after) else shown
