@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgraph as tg
+from tensorgraph.codegen.sizes import size_expressions
 from tensorgraph.interpret.evaluate import evaluate_graph
 
 Shapes = tuple[tuple[Any, ...], ...]
@@ -75,3 +76,18 @@ def test_a_size_that_a_call_computes_from_another() -> None:
     k = a.shape[0] - (b.shape[0] - c.shape[0])
     kernel = tg.compile([a, b, c], tg.broadcast_to(tg.erf(tg.sum(a)), (k,)))
     np.testing.assert_array_equal(kernel(np.zeros(5), np.ones(5), np.ones(3)), np.zeros(3))
+
+
+def test_only_the_sizes_that_are_needed_are_computed() -> None:
+    """And those that they are computed from, in turn."""
+    shapes = {"c": ("m+p",), "b": ("m+n",), "a": ("n",), "d": ("2*q+p",), "e": ("3*r",)}
+    inputs = [tg.placeholder(shape, "float64", name=name) for name, shape in shapes.items()]
+    graph = tg.Graph([x.node for x in inputs], [x.node for x in inputs])
+    names = dict(zip((x.node for x in inputs), shapes, strict=True))
+    texts = {
+        "n": "a.shape[0]", "m": "b.shape[0] - (n)", "p": "c.shape[0] - (m)", "q": "(d.shape[0] - (p)) // 2",
+        "r": "e.shape[0] // 3",
+    }  # fmt: skip
+    for symbol, needed in {"n": "n", "m": "nm", "p": "nmp", "q": "nmpq", "r": "r", "": ""}.items():
+        found = size_expressions(graph, names, symbol)
+        assert [*found.items()] == [(name, texts[name]) for name in needed]

@@ -40,12 +40,20 @@ POSITIVE = "No step of a slice is 0: Python refuses it."
 GIVEN = "Its callers give cotangents of the type of their node already."
 WORDS = "Numbers have at most 8 bytes or 16."
 DIVIDED = "The two ways differ only where zero is divided by, and neither has a number there."
+ROOM = "It leaves more room at the end of a row of memory, or of numbers."
+READ = "Every value in it is read later, which replaces this."
+NEGATIVE = "A negative size at the example is taken for none by what follows."
 MEMORY = "It keeps what is not read again: a matter of memory."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
     r"numerics/conv\.py: conv(_\w+_grad)?: (8 \* o|c \* taps|groups \* depth) \* positions -> .*": BLOCKS,
     r"codegen/emit\.py: broken_comment: textwrap\.wrap\(text, 110\) -> .*": LINES,
+    r"codegen/emit\.py: _summary: textwrap\.wrap\(.*, 110\) -> .*, 111\)\)": LINES,
+    r"codegen/state\.py: _gather: array\.size -> \(array\.size \+ 1\)": ROOM,
+    r"codegen/state\.py: _gather: ALIGNMENT // dtype\.itemsize -> \(ALIGNMENT\)": ROOM,
+    r"schedule/blocks\.py: _row_bytes: dict\.fromkeys\(values, 0\) -> .*": READ,
+    r"schedule/memory\.py: Pool\._at_example: max\(.*, 0\) -> \(evaluate_dim.*": NEGATIVE,
     r"codegen/emit\.py: _unpacked: len\(line\) <= 120 -> .*": LINES,
     r"autodiff/rules\.py: RULES\[ix\.Index(Set|Add)\]: i < 2 -> \(i (< 3|<= 2)\)": INDICES,
     r"autodiff/rules\.py: _zero: x -> \(g\)": SHAPED,

@@ -65,6 +65,19 @@ def test_the_rows_of_a_block_are_as_many_as_the_cache_holds(row: tuple[int | str
     assert module.STREAMS * most < module.CACHES * tg.Machine.reference.l2 < 12 * most
 
 
+def test_a_loop_says_what_it_computes() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    y = x
+    for _ in range(5):
+        y = tg.exp(tg.tanh(y))
+    said = [
+        [line for line in kernel.source.splitlines() if "stays in the cache" in line]
+        for kernel in (tg.compile([x], out, machine=tg.Machine.reference) for out in (y, chain(x)))
+    ]
+    head = "    # a block of rows at a time stays in the cache: "
+    assert said == [[f"{head}tanh, exp"], [f"{head}multiply, add, sqrt, divide, tanh, negative and others"]]
+
+
 def test_few_rows_take_no_loop() -> None:
     x = tg.placeholder((100,), "float64", name="x")
     assert tg.compile([x], chain(x), machine=tg.Machine.reference).program.blocks == ()

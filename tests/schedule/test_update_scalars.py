@@ -65,3 +65,23 @@ def test_an_element_of_the_state_outside_updates() -> None:
         scaled, first = step(X)
         np.testing.assert_array_equal(scaled, X * (5 + i))
         assert first == 3 + i
+
+
+@pytest.mark.parametrize(("count", "named"), [(1, "p0"), (8, "{8}"), (9, "{8} and 1 more"), (30, "{8} and 22 more")])
+def test_an_update_says_of_what_it_is(count: int, named: str) -> None:
+    parameters = [tg.Parameter(np.ones(3), name=f"p{i}") for i in range(count)]
+    source = tg.compile([], [], {p: p * 0.5 for p in parameters}).source
+    eight = ", ".join(f"p{i}" for i in range(8))
+    said = [line for line in source.splitlines() if " elements of " in line]
+    assert said == [f"    # {3 * count} elements of {named.replace('{8}', eight)}"]
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1, 7])
+def test_large_updates_go_part_by_part(extra: int) -> None:
+    """The last part is shorter; all are updated once."""
+    block = tg.compile([], [], {(p := tg.Parameter(np.zeros(8), name="p")): p + 1}).program.updates[0].block
+    p, w = (tg.Parameter(np.arange(2.0 * block + extra), name=name) for name in "pw")
+    step = tg.compile([], [], {p: tg.sin(p * 2) - tg.sin(w) * p, w: w * 3})
+    wanted = np.sin(p.numpy() * 2) - np.sin(w.numpy()) * p.numpy(), w.numpy() * 3
+    step()
+    np.testing.assert_array_equal([p.numpy(), w.numpy()], wanted)
