@@ -7,8 +7,8 @@ import pytest
 
 import tensorgraph as tg
 from tensorgraph.compiler.compile import compile_graph
+from tensorgraph.rewrite.tiers import differs_by_laws
 from tensorgraph.testing.equivalence import kernel_difference
-from tensorgraph.testing.tiers import differs_by_laws
 
 BIG = np.array([[1000.0, -1000.0, 0.0], [-1e-300, 30.0, -40.0]])
 
