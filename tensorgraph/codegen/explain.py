@@ -100,7 +100,7 @@ class Explanation:
     def notes(self) -> tuple[str, ...]:
         """What stands below it."""
         total = f"{1e6 * self.predicted:.1f} us predicted in {len(self.rows)} statements"
-        kept = "a statement is a call of NumPy, or a few; elementwise ones may take an operand's memory, long runs a loop"
+        kept = "every statement is an operation, by one call or a few; elementwise ones may take an operand's memory"
         return (total, *(str(self.profile).splitlines() if self.profile else ()), kept)
 
     def __str__(self) -> str:

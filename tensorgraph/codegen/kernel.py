@@ -134,11 +134,11 @@ class Kernel:
     >>> import numpy as np
     >>> import tensorgraph as tg
     >>> x, y = (tg.placeholder(("n",), "float64", name=name) for name in "xy")
-    >>> kernel = tg.compile([x, y], {"sum": x + y, "dot": tg.sum(x * y)}, name="both")
+    >>> kernel = tg.compile([x, y], {"dot": tg.sum(x * y), "sum": x + y}, name="both")
     >>> kernel
     <Kernel both(x: float64[n], y: float64[n]): 4 statements>
     >>> kernel([1.0, 2.0], y=[3.0, 4.0])
-    {'sum': array([4., 6.]), 'dot': array(11.)}
+    {'dot': array(11.), 'sum': array([4., 6.])}
     """
 
     def __init__(self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree) -> None:
