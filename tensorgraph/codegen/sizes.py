@@ -12,6 +12,7 @@ from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.names import symbols_of
 from tensorgraph.ir.node import Node
+from tensorgraph.ir.provenance import located
 from tensorgraph.ops.custom import Custom
 from tensorgraph.schedule.places import in_memory, is_filled
 from tensorgraph.schedule.program import Program, Statement
@@ -100,7 +101,8 @@ def size_expressions(graph: Graph, names: Mapping[Node, str], symbols: Iterable[
     needed = set(symbols)
     while missing := sorted(needed - found.keys()):
         if not any(_solve(size, text, found) for size, text in composed):
-            raise CompileError(f"size {missing[0]} cannot be told from the inputs: give one that has it as an axis")
+            why = f"size {missing[0]} cannot be told from the inputs: give one that has it as an axis"
+            raise located(CompileError(why))
     for symbol in reversed(found):  # a symbol stands after those that it is computed from
         needed |= found[symbol].after if symbol in needed else set()
     return {symbol: text for symbol, (text, _) in found.items() if symbol in needed}
