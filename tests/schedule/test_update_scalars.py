@@ -85,3 +85,12 @@ def test_large_updates_go_part_by_part(extra: int) -> None:
     wanted = np.sin(p.numpy() * 2) - np.sin(w.numpy()) * p.numpy(), w.numpy() * 3
     step()
     np.testing.assert_array_equal([p.numpy(), w.numpy()], wanted)
+
+
+def test_variables_that_take_the_values_of_others() -> None:
+    p, q, r = (tg.Parameter(np.array(value), name=name) for name, value in zip("pqr", np.eye(3), strict=True))
+    step = tg.compile([], [], {p: q, q: p * 2 + r, r: q})
+    step()
+    np.testing.assert_array_equal([p.numpy(), q.numpy(), r.numpy()], [[0, 1, 0], [2, 0, 1], [0, 1, 0]])
+    step()
+    np.testing.assert_array_equal([p.numpy(), q.numpy(), r.numpy()], [[2, 0, 1], [0, 3, 0], [2, 0, 1]])
