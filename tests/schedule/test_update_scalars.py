@@ -94,3 +94,9 @@ def test_variables_that_take_the_values_of_others() -> None:
     np.testing.assert_array_equal([p.numpy(), q.numpy(), r.numpy()], [[0, 1, 0], [2, 0, 1], [0, 1, 0]])
     step()
     np.testing.assert_array_equal([p.numpy(), q.numpy(), r.numpy()], [[2, 0, 1], [0, 3, 0], [2, 0, 1]])
+
+
+def test_updates_are_printed() -> None:
+    p, q = (tg.Parameter(np.zeros(8), name=name) for name in "pq")
+    program = tg.compile([], [], {p: tg.sin(p) + 1, q: tg.sin(q) + 1}).program
+    assert str(program).splitlines()[-1] == "parameters: sin, add over 16 elements of 2"
