@@ -43,6 +43,11 @@ DIVIDED = "The two ways differ only where zero is divided by, and neither has a 
 ROOM = "It leaves more room at the end of a row of memory, or of numbers."
 READ = "Every value in it is read later, which replaces this."
 NEGATIVE = "A negative size at the example is taken for none by what follows."
+UNPLACED = "The memory of this value is an argument: its piece of the workspace is not looked at."
+LINE = "A size is read that nothing spells: a line more."
+RANK = "It ranks operands by an estimate: what comes of it is taken only where it needs less memory than other orders."
+EXAMPLE = "It is part of an example that a law is tried on: another number does as well."
+NEXT = "What is done is taken from the list in the next turn."
 MEMORY = "It keeps what is not read again: a matter of memory."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
@@ -54,6 +59,11 @@ REASONS: Mapping[str, str] = {
     r"codegen/state\.py: _gather: ALIGNMENT // dtype\.itemsize -> \(ALIGNMENT\)": ROOM,
     r"schedule/blocks\.py: _row_bytes: dict\.fromkeys\(values, 0\) -> .*": READ,
     r"schedule/memory\.py: Pool\._at_example: max\(.*, 0\) -> \(evaluate_dim.*": NEGATIVE,
+    r"laws/scalars\.py: _mean: .*": EXAMPLE,
+    r"codegen/loops\.py: block_function: Buffer\(.*, -1\) -> .*": UNPLACED,
+    r"codegen/sizes\.py: read_sizes: not s\.copied and s\.block is None -> \(not s\.copied or .*": LINE,
+    r"schedule/order\.py: _deep_first: held \+= work\.takes\[j\] -> .*": RANK,
+    r"passes/simplify\.py: _Work\.done: waiting\.pop\(\) -> .*:2": NEXT,
     r"codegen/emit\.py: _unpacked: len\(line\) <= 120 -> .*": LINES,
     r"autodiff/rules\.py: RULES\[ix\.Index(Set|Add)\]: i < 2 -> \(i (< 3|<= 2)\)": INDICES,
     r"autodiff/rules\.py: _zero: x -> \(g\)": SHAPED,

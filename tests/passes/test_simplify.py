@@ -13,6 +13,7 @@ from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ops import elementwise as e
 from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite.law import Sides, law
+from tensorgraph.rewrite.tiers import differs_by_laws
 from tests.compiler.programs import assert_same_bits
 
 
@@ -43,6 +44,15 @@ def test_zeros_of_the_other_sign_are_other_constants() -> None:
     assert [node is x.node for node in made.outputs] == [True, False, True]
     zeros = np.array([-0.0, 0.0])
     assert_same_bits(evaluate_graph(made, [zeros])[0], evaluate_graph(graph, [zeros])[0])
+
+
+@pytest.mark.parametrize("wrap", [lambda s, x: s * (3.0 * x), lambda s, x: 3.0 * (s * x), lambda s, x: s * (s * x)])
+def test_scalars_known_and_unknown_meet(wrap) -> None:
+    x, s = tg.placeholder(("n", 3), "float64", name="x"), tg.placeholder((), "float64", name="s")
+    graph = tg.Graph([x.node, s.node], [wrap(tg.mean(x), x).node, wrap(s, x).node])
+    made = simplify(graph)
+    arrays = [np.linspace(1, 2, 6).reshape(2, 3), np.array(1.5)]
+    assert differs_by_laws(graph, made.graph, list(made.laws), arrays) is None
 
 
 def test_what_laws_make_is_folded_and_merged() -> None:

@@ -85,3 +85,18 @@ def test_large_updates_go_part_by_part(extra: int) -> None:
     wanted = np.sin(p.numpy() * 2) - np.sin(w.numpy()) * p.numpy(), w.numpy() * 3
     step()
     np.testing.assert_array_equal([p.numpy(), w.numpy()], wanted)
+
+
+def test_variables_that_take_the_values_of_others() -> None:
+    p, q, r = (tg.Parameter(np.array(value), name=name) for name, value in zip("pqr", np.eye(3), strict=True))
+    step = tg.compile([], [], {p: q, q: p * 2 + r, r: q})
+    step()
+    np.testing.assert_array_equal([p.numpy(), q.numpy(), r.numpy()], [[0, 1, 0], [2, 0, 1], [0, 1, 0]])
+    step()
+    np.testing.assert_array_equal([p.numpy(), q.numpy(), r.numpy()], [[2, 0, 1], [0, 3, 0], [2, 0, 1]])
+
+
+def test_updates_are_printed() -> None:
+    p, q = (tg.Parameter(np.zeros(8), name=name) for name in "pq")
+    program = tg.compile([], [], {p: tg.sin(p) + 1, q: tg.sin(q) + 1}).program
+    assert str(program).splitlines()[-1] == "parameters: sin, add over 16 elements of 2"

@@ -228,6 +228,8 @@ def slice_all(node: Node) -> Tensor | None:
         Sample(lambda x: x[1:5][::2], ("6 n",)),
         Sample(lambda x: x[:, ::-1][1:, ::-1], ("4 3",)),
         Sample(lambda x: x[1:][2], ("6 3",)),
+        Sample(lambda x: x[1:][:, 1:], ("3 4",)),
+        Sample(lambda x: x[:, 1:][1:], ("3 4",)),
     ],
     kinds=ALL,
 )
