@@ -67,7 +67,7 @@ def abs_of_negative(x: tg.Tensor) -> Sides:
 assert abs_of_negative.apply(abs(-x).node).op.name == "abs"
 ```
 
-How a whole compiled program is held to the tiers of the laws used on it is in `tensorgraph/testing/tiers.py`:
+How a whole compiled program is held to the tiers of the laws used on it is in `tensorgraph/rewrite/tiers.py`:
 the same bits where only exact laws were used, else no farther from an evaluation in higher precision than the
 interpreter is, by more than rounding can do, which is measured by moving every rounded result of the original.
 '''
