@@ -16,7 +16,7 @@ from tests.mutants.targets import ROOT, TARGETS, Mutant, mutants
 from tests.mutants.trial import sampled, tried
 
 EVERY = mutants()
-SAMPLE, SECONDS = len(TARGETS), 75.0
+SAMPLE, SECONDS = len(TARGETS), 60.0
 TABLE = ROOT / "docs" / "testing" / "mutants.md"
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="a mutant runs in a forked process")
 
