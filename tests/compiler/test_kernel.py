@@ -198,6 +198,18 @@ def test_swapped_parameters_and_views() -> None:
     np.testing.assert_array_equal(q.numpy(), np.ones((2, 2)))
 
 
+def test_a_variable_that_takes_the_old_value_of_one_written_with_it() -> None:
+    p = tg.Parameter(np.arange(4.0), name="p")
+    m = tg.Parameter(np.full(4, 10.0), name="m")
+    step = tg.compile([], [], {p: p - m * 2, m: p})  # one bundle: the first reads what the second writes
+    step()
+    np.testing.assert_array_equal(p.numpy(), np.arange(4.0) - 20)
+    np.testing.assert_array_equal(m.numpy(), np.arange(4.0))
+    step()
+    np.testing.assert_array_equal(p.numpy(), -np.arange(4.0) - 20)
+    np.testing.assert_array_equal(m.numpy(), np.arange(4.0) - 20)
+
+
 def test_effects_are_committed() -> None:
     count = tg.Parameter(np.zeros(()), name="count", trainable=False)
     x = tg.placeholder((), name="x")
