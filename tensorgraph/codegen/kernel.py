@@ -75,26 +75,25 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The memory of one call at a time, the context in which it runs, and where it waits for the next."""
+    """The memory of one call at a time, how it is run without warnings, and where it waits for the next."""
 
     memory: Memory
-    context: Context
+    run: Callable[..., Sequence[Any]]
     free: list[Space]
-
-    def run(self, compute: Callable[..., Sequence[Any]], *operands: Any) -> Sequence[Any]:
-        """Compute without warnings: a context that was made before takes a sixth of the time of ``np.errstate``."""
-        return self.context.run(compute, *operands)
 
 
 def _quiet() -> Context:
-    """A context in which NumPy warns of nothing, and takes little memory for itself."""
+    """A context in which NumPy warns of nothing, and takes little memory for itself.
+
+    Running in a context that was made before takes a sixth of the time of ``np.errstate``.
+    """
     context = Context()
     context.run(np.seterr, all="ignore")
     context.run(np.setbufsize, BUFFER)
     return context
 
 
-def _quietly(space: Space, compute: Callable[..., Sequence[Any]], *operands: Any) -> Sequence[Any]:
+def _quietly(compute: Callable[..., Sequence[Any]], *operands: Any) -> Sequence[Any]:
     """Compute without warnings in the caller's context, which users' functions may ask."""
     with np.errstate(all="ignore"):
         return compute(*operands)
@@ -149,14 +148,15 @@ class Kernel:
         self._module = module
         self._structure = structure
         self._inputs = Inputs(name, program.graph)
+        self._count, self._ready = len(self._inputs), self._inputs.checker()
         self._state = State(program)
-        self._turn = RLock() if program.updates else nullcontext()
+        self._turn = RLock() if program.updates else None
         self._filename, namespace = loaded(name, self.source, module.functions)
         self._workspace: Callable[..., Memory] = namespace["workspace"]
         self._compute: Callable[..., Sequence[Any]] = namespace["compute"]
         self._sizes = workspace_sizes(program)
         self._free: dict[Shapes, list[Space]] = {}
-        self._run = _quietly if any(isinstance(s.node.op, Custom) for s in program.statements) else Space.run
+        self._custom = any(isinstance(s.node.op, Custom) for s in program.statements)
         self._profile: Profile | None = None
         self._state.watch(self)
 
@@ -172,25 +172,36 @@ class Kernel:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tree:
         # a small network is a count of calls, and this is one of them: it looks at everything once
-        arrays = self._inputs.read(args, kwargs)
-        shapes = tuple([array.shape for array in arrays])
-        with self._turn:
-            try:
-                space = self._free[shapes].pop()
-            except (KeyError, IndexError):
-                space = self._made(shapes, arrays)
-            try:
-                outputs = self._run(space, self._compute, *arrays, space.memory)
-            except Exception as error:
-                refused = nan_error(error, self.name, self._filename, self._module, self.program, arrays)
-                if refused is not None:
-                    raise refused from None
-                note(error, self.name, self._filename, self._module)
-                raise
-            space.free.append(space)
+        shapes = None if kwargs or len(args) != self._count else self._ready(*args)
+        arrays: Sequence[Array] = args
+        if shapes is None:
+            arrays = self._inputs.read(args, kwargs)
+            shapes = tuple([array.shape for array in arrays])
+        if self._turn is None:
+            outputs = self._computed(arrays, shapes)
+        else:
+            with self._turn:
+                outputs = self._computed(arrays, shapes)
         if self._structure == 0:
             return np.asarray(outputs[0])
         return unflatten_tree(self._structure, [np.asarray(output) for output in outputs])
+
+    def _computed(self, arrays: Sequence[Array], shapes: Shapes) -> Sequence[Any]:
+        """The outputs, in memory that no other call is using."""
+        try:
+            space = self._free[shapes].pop()
+        except (KeyError, IndexError):
+            space = self._made(shapes, arrays)
+        try:
+            outputs = space.run(self._compute, *arrays, space.memory)
+        except Exception as error:
+            refused = nan_error(error, self.name, self._filename, self._module, self.program, arrays)
+            if refused is not None:
+                raise refused from None
+            note(error, self.name, self._filename, self._module)
+            raise
+        space.free.append(space)
+        return outputs
 
     def moved(self) -> None:
         """Forget all memory: a variable has been moved, and views of it are bound there."""
@@ -208,7 +219,7 @@ class Kernel:
         sizes = self._inputs.sizes(arrays) if self._sizes else {}
         with np.errstate(all="ignore"):
             memory = self._workspace(self._state.arrays(), **{symbol: sizes[symbol] for symbol in self._sizes})
-        return Space(memory, _quiet(), free)
+        return Space(memory, _quietly if self._custom else _quiet().run, free)
 
     def profile(self, *args: Any, repeat: int | None = None, **kwargs: Any) -> Profile:
         """Measure every statement.
@@ -243,7 +254,7 @@ class Kernel:
         (2, 10, True)
         """
         arrays = self._inputs.read(args, kwargs)
-        with self._turn:
+        with self._turn or nullcontext():
             sizes = self._inputs.sizes(arrays)
             self._state.settle()
             state = [array.copy() if array.flags.writeable else array for array in self._state.arrays()]

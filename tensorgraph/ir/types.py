@@ -33,7 +33,7 @@ def _known_dtype(dtype: Any) -> np.dtype[Any]:
         raise DTypeError(f"{dtype!r} is no data type: use one of {', '.join(DTYPES)}") from None
     if found.name not in DTYPES:
         raise DTypeError(f"data type {found.name} is not supported: use one of {', '.join(DTYPES)}")
-    return found.newbyteorder("=")
+    return np.dtype(found.name)  # NumPy's own object of it, so that a kernel knows an input's dtype by identity
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
@@ -144,7 +144,7 @@ class TensorType:
         return f"{self.dtype.name}{format_shape(self.shape)}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return TensorType, (self.dtype, self.shape)
+        return _read, (self.dtype.name, self.shape)
 
     @staticmethod
     def of(array: Array) -> TensorType:
@@ -157,6 +157,11 @@ class TensorType:
         name, _, rest = text.strip().partition("[")
         inner = rest.rstrip().removesuffix("]")
         return TensorType(as_dtype(name), tuple(parse_dim(part) for part in _split(inner)))
+
+
+def _read(name: str, shape: Shape) -> TensorType:
+    """Of a pickle: its dtype is then NumPy's own object again."""
+    return TensorType(as_dtype(name), shape)
 
 
 _set_dtype, _set_shape = (getattr(TensorType, name).__set__ for name in ("dtype", "shape"))

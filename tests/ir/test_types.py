@@ -21,6 +21,12 @@ TYPES = st.builds(
 )
 
 
+@pytest.mark.parametrize("name", DTYPES)
+def test_a_dtype_is_the_object_that_numpy_keeps_of_it(name: str) -> None:
+    dtype = np.dtype(name)
+    assert all(as_dtype(each) is dtype for each in (name, dtype, dtype.type, dtype.newbyteorder(), dtype.str))
+
+
 @given(TYPES)
 def test_text_reads_back(kind: TensorType) -> None:
     assert TensorType.parse(str(kind)) == kind

@@ -1,0 +1,46 @@
+"""What is in the way of every call: which inputs need no reading, and which do."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import tensorgraph as tg
+from tensorgraph.codegen.inputs import Inputs
+from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.types import DTYPES
+
+
+def inputs(graph: Graph) -> Inputs:
+    return Inputs("kernel", graph)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_array_of_the_right_dtype_needs_no_reading(dtype: str) -> None:
+    x = tg.placeholder(("n", 2), dtype, name="x")
+    graph = Graph([x.node], [x.node])
+    array = np.ones((3, 2), dtype)
+    for each in (graph, pickle.loads(pickle.dumps(graph))):
+        assert inputs(each).checker()(array) == ((3, 2),)
+        (read,) = inputs(each).read([array], {})
+        assert read is array
+
+
+def test_all_inputs_are_looked_at() -> None:
+    x, y = (tg.placeholder(("n",), "float32", name=name) for name in "xy")
+    check = inputs(Graph([x.node, y.node], [(x + y).node])).checker()
+    right = np.ones(3, np.float32)
+    wrong = [np.ones(3), np.ones(6, np.float32)[::2], right.astype(">f4"), np.ma.array(right), [1.0, 2.0, 3.0]]
+    assert check(right, right) == ((3,), (3,))
+    for array in wrong:
+        assert check(array, right) is None
+        assert check(right, array) is None
+
+
+def test_a_kernel_without_inputs_has_nothing_to_look_at() -> None:
+    p = tg.Parameter(np.ones(2), name="p")
+    kernel = tg.compile([], p * 2)
+    assert inputs(kernel.graph).checker()() == ()
+    assert kernel().tolist() == [2.0, 2.0]
