@@ -14,6 +14,7 @@ from tensorgraph.codegen.loops import block_function, loop_lines
 from tensorgraph.codegen.runtime import call, carve, refuse_nan
 from tensorgraph.codegen.sizes import read_sizes, size_expressions, workspace_sizes
 from tensorgraph.codegen.statements import Speller
+from tensorgraph.codegen.team import POOL, share
 from tensorgraph.codegen.workspace import definitions, identifiers, pruned, state_layout, update_lines
 from tensorgraph.errors import CompileError
 from tensorgraph.ir.leaves import Constant
@@ -23,11 +24,12 @@ from tensorgraph.ir.text import literal, spell
 from tensorgraph.ops.custom import Custom
 from tensorgraph.schedule.blocks import Block
 from tensorgraph.schedule.places import in_memory, is_filled
-from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED
+from tensorgraph.schedule.plan import MODULE_NAMES, RESERVED, TEAM_NAMES
 from tensorgraph.schedule.program import Arena, Program, Statement
 
 __all__ = ["Module", "Probe", "emit"]
 
+OWN = {*TEAM_NAMES, "call", "carve", "refuse_nan"}  # what may be copied into a module
 UPDATE_IMPORTS = (
     Import("collections", "deque", "deque"),
     Import("functools", "partial", "partial"),
@@ -159,7 +161,8 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
     head = [*workspace, *lines.functions, *_compute_head(program, held)]
     before = {True: len(workspace), False: len(head)}
     starts = zip(lines.starts, program.statements, strict=True)
-    offsets = [(before[inner] + offset, statement.node) for (inner, offset), statement in starts]
+    values = {node: each.node for each in program.reduced for node in (each.parts, each.joined)}
+    offsets = [(before[inner] + at, values.get(s.node, s.node)) for (inner, at), s in starts]
     constants = [
         line
         for n in program.graph.nodes
@@ -167,6 +170,9 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
         for line in commented(f"{program.names[n]} = {spell(n, program.names)}", str(n.type), "")
     ]
     constants += [line for number, code in speller.numbers.items() for line in broken(f"{number} = {code}")]
+    if program.blocks:
+        cores = max(block.cut.cores for block in program.blocks)
+        constants.append(f"THREADS = {cores}  # that share loops: results do not depend on their number")
     given = {name: function for function, name in customs.items()}
     definitions = _definitions(program, customs, probe)
     return Module(_summary(program, name), definitions, constants, [*head, *lines.compute], given, offsets, updates)
@@ -191,7 +197,7 @@ def _taken(program: Program) -> list[str]:
     helpers = {h.__name__ for n in program.graph.nodes if not isinstance(n.op, Custom) for h in n.op.helpers}
     buffers = [buffer.name for buffer in program.buffers]
     arenas = [a.name for update in program.updates for a in (*update.state, *update.work)]
-    loops = [name for block in program.blocks for name in (block.name, block.rows)]
+    loops = [name for block in program.blocks for name in (block.name, f"lane_of_{block.name}", *block.cut.texts())]
     return [*RESERVED, *loops, *helpers, *program.names.values(), *buffers, *arenas, *symbols_of(program.graph)]
 
 
@@ -210,14 +216,18 @@ def _definitions(program: Program, customs: Mapping[Callable[..., Any], str], pr
     helpers: dict[str, Callable[..., Any]] = {"call": call} if customs else {}
     helpers |= {"carve": carve} if program.slots else {}
     helpers |= {"refuse_nan": refuse_nan} if probe == "nan" else {}
+    helpers |= {"share": share} if program.blocks else {}
     for node, texts in _spelled(program):
         for helper in node.op.helpers:
             if not any(f"{helper.__name__}(" in text for text in texts):
                 continue  # what the others call is found by `define`
             if helpers.setdefault(helper.__name__, helper) is not helper:
                 raise CompileError(f"two different functions are called {helper.__name__!r}: rename one of them")
-    taken = frozenset(MODULE_NAMES) - {"call", "carve", "refuse_nan"}
-    known = define(helpers, taken)
+    taken = frozenset(MODULE_NAMES) - OWN
+    known = Definitions()
+    if program.blocks:
+        known.values["POOL"], known.texts["POOL"] = POOL, "POOL = {}  # threads that wait for work, by process\n"
+    known = define(helpers, taken - {"deque", "os"}, known, ours=True)
     known.absent.update({"tick": "it notes the time"} if probe == "clock" else {})
     known.absent.update({"watch": "it looks at results"} if probe == "watch" else {})
     known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})

@@ -60,7 +60,9 @@ class Definitions:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def define(functions: Mapping[str, Any], taken: frozenset[str], known: Definitions | None = None) -> Definitions:
+def define(
+    functions: Mapping[str, Any], taken: frozenset[str], known: Definitions | None = None, *, ours: bool = False
+) -> Definitions:
     """The sources of these functions, by name, with all that they use.
 
     Parameters
@@ -70,8 +72,9 @@ def define(functions: Mapping[str, Any], taken: frozenset[str], known: Definitio
     taken
         Names that stand for something else in the module.
     known
-        Definitions to add to. A function that cannot be copied is then noted as absent; without them it is
-        one of the library's, and an error.
+        Definitions to add to.
+    ours
+        Whether the functions are the library's: that one cannot be copied is then an error, and else noted.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def define(functions: Mapping[str, Any], taken: frozenset[str], known: Definitio
                 raise _CannotCopyError(f"it is a {type(function).__name__}, not a function defined with def")
             _copy(name, function, trial, taken)
         except _CannotCopyError as reason:
-            if known is None:
+            if ours:
                 raise CompileError(f"{name} cannot be copied into a module: {reason}") from None
             trial = replace(result, absent={**result.absent, name: str(reason)})
         result = trial

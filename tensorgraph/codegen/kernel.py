@@ -22,6 +22,7 @@ from tensorgraph.codegen.nans import nan_error
 from tensorgraph.codegen.profile import Profile, measured
 from tensorgraph.codegen.sizes import workspace_sizes
 from tensorgraph.codegen.state import State
+from tensorgraph.codegen.team import CASTING
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.tree import Tree, unflatten_tree
 from tensorgraph.ir.types import Array
@@ -33,7 +34,6 @@ from tensorgraph.schedule.program import Program
 
 __all__ = ["Kernel", "Stage"]
 
-BUFFER = 1536  # elements of the buffers that NumPy casts operands in: with its default a call would take up to 64 kB
 REMEMBERED = 4  # sets of shapes whose memory is kept between calls
 
 Memory: TypeAlias = "tuple[Any, ...]"
@@ -89,7 +89,7 @@ def _quiet() -> Context:
     """
     context = Context()
     context.run(np.seterr, all="ignore")
-    context.run(np.setbufsize, BUFFER)
+    context.run(np.setbufsize, CASTING)
     return context
 
 

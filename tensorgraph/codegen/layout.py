@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 __all__ = ["WIDTH", "broken", "commented", "listed"]
 
@@ -47,8 +48,8 @@ def broken(line: str) -> list[str]:
 
 
 def _breaks(line: str) -> list[int]:
-    """Positions after commas inside brackets, where Python allows a new line."""
-    found = []
+    """Positions after commas inside brackets, where Python allows a new line; only of the outermost if they will do."""
+    found: list[tuple[int, int]] = []
     depth = 0
     for token in TOKEN.finditer(line):
         text = token[0]
@@ -57,8 +58,11 @@ def _breaks(line: str) -> list[int]:
         elif text in ")]}":
             depth -= 1
         elif text == "," and depth:
-            found.append(token.end())
-    return found
+            found.append((token.end(), depth))
+    outer = [end for end, depth in found if depth == 1]
+    ends = [0, *outer, len(line)]
+    fits = all(after - before < WIDTH // 2 for before, after in pairwise(ends[1:]))
+    return outer if outer and fits else [end for end, _ in found]
 
 
 def listed(items: list[str], opening: str = "(", closing: str = ")") -> str:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tensorgraph.codegen.emit import Module
+from tensorgraph.codegen.team import share
 from tensorgraph.ir.node import Node
 
 __all__ = ["failed_at", "loaded", "note"]
 
 
-def loaded(name: str, source: str, functions: Mapping[str, Callable[..., Any]]) -> tuple[str, dict[str, Any]]:
-    """Run the module's text; tracebacks and debuggers find it in `linecache`. Gives its file name and its names."""
+def loaded(name: str, source: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Run the module's text, with other values for what is given; gives its file name and its names.
+
+    Tracebacks and debuggers find the text in `linecache`.
+    """
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     filename = f"<tensorgraph {name} {digest}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": f"tensorgraph_{name}", "__file__": filename}
     exec(compile(source, filename, "exec"), namespace)
-    namespace.update(functions)  # users' functions keep their own globals
+    namespace.update(given)  # users' functions keep their own globals
+    if "share" in namespace:
+        namespace["share"] = share  # one team of threads for all kernels
     return filename, namespace
 
 

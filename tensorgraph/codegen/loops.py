@@ -1,4 +1,4 @@
-"""Blocks as functions: one computes the rows of a block, and ``compute`` calls it for one block after the other."""
+"""Blocks as functions: one computes the rows of a block, another those of a lane, and threads take lanes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ from dataclasses import replace
 
 from tensorgraph.codegen.layout import broken, listed
 from tensorgraph.codegen.statements import Speller
-from tensorgraph.ir.dims import dim_key
 from tensorgraph.ir.names import is_literal
-from tensorgraph.ir.node import Node
-from tensorgraph.ops.reduction import Reduction
-from tensorgraph.schedule.blocks import Block
+from tensorgraph.ops.linalg import Matmul
+from tensorgraph.schedule.blocks import Block, reads_rows
+from tensorgraph.schedule.lanes import InLanes, operation
 from tensorgraph.schedule.program import Buffer, Program, Statement
 
 __all__ = ["block_function", "loop_lines"]
 
+BLAS = (Matmul,)  # operations that call it
+
 Probed = Callable[[int, Statement], list[str]]
+
+# What the function of a block is given of an operand, and what it is given of it where one block is all.
+GIVEN = {
+    "rows": ("{0}[start:stop]", "{0}"),
+    "whole": ("{0}", "{0}"),
+    "columns": ("{0}[:, start:stop]", "{0}"),
+    "own rows": ("{0}[thread][: stop - start]", "{0}[0]"),
+    "own": ("{0}[thread]", "{0}[0]"),
+    "lane": ("{0}[first // {1}, ...]", "{0}[0, ...]"),
+}
 
 
 def block_function(
@@ -41,7 +52,7 @@ def block_function(
 def loop_lines(program: Program, block: Block, statements: Sequence[Statement], speller: Speller) -> list[str]:
     """The lines of ``compute`` that run a block."""
     operands = _operands(program, block, statements)
-    operations = dict.fromkeys(s.node.op.name for s in statements)
+    operations = dict.fromkeys(operation(s.node).name for s in statements)
     names = ", ".join(list(operations)[:6]) + (" and others" if len(operations) > 6 else "")
     lines = [f"    # a block of rows at a time stays in the cache: {names}"]
     outside = [s.node for s in statements if s.node not in block.inside and s.node not in block.views]
@@ -49,46 +60,54 @@ def loop_lines(program: Program, block: Block, statements: Sequence[Statement], 
         if node not in program.places:
             shape = listed([str(n) for n in node.type.shape])
             lines += broken(f"    {program.names[node]} = np.empty({shape}, np.{node.type.dtype.name})")
-    once = f"{block.name}({', '.join(text for _, text, _ in operands)})"
-    length = str(block.length)
-    parts = {"rows": "{}[start:stop]", "inner": "{}[: stop - start]", "whole": "{}"}
-    each = f"{block.name}({', '.join(parts[how].format(text) for _, text, how in operands)})"
+        elif isinstance(node.op, InLanes):
+            lines.append(f"    {program.places[node].name}.fill({node.op.idle(node.type.dtype)})")
+    each, once = (
+        f"{block.name}({', '.join(GIVEN[how][form].format(text, block.cut.lane) for _, text, how in operands)})"
+        for form in (0, 1)
+    )
+    length = str(block.cut.length)
+    blas = ", blas=True" if any(isinstance(operation(s.node), BLAS) for s in statements) else ""
     loop = [
-        f"for start in range(0, {length}, {block.rows}):",
-        f"    stop = min(start + {block.rows}, {length})",
-        f"    {each}",
+        "",
+        f"def lane_of_{block.name}(thread, first):",
+        f"    for start in range(first, min(first + {block.cut.lane}, {length}), {block.cut.rows}):",
+        f"        stop = min(start + {block.cut.rows}, {length})",
+        f"        {each}",
+        "",
+        f"share(lane_of_{block.name}, range(0, {length}, {block.cut.lane}), {block.cut.threads}{blas})",
     ]
-    if isinstance(block.length, int):
-        lines += [line for text in loop for line in broken(f"    {text}")]
-    else:
-        lines += [f"    if {length} <= {block.rows}:", *broken(f"        {once}"), "    else:"]
-        lines += [line for text in loop for line in broken(f"        {text}")]
+    indent = "    "
+    if not isinstance(block.cut.length, int):
+        lines += [f"    if {length} <= {block.cut.rows}:", *broken(f"        {once}"), "    else:"]
+        indent = "        "
+    lines += [line for text in loop for line in (broken(f"{indent}{text}") if text else [""])]
     named = [node for node in outside if node in program.places and node in speller.named]
+    named = [node for node in named if program.names[node] != program.places[node].name]
     lines += [f"    {program.names[node]} = {program.places[node].name}" for node in named]
     freed = [program.names[source] for s in statements for source in s.frees]
     return [*lines, *(broken(f"    del {', '.join(freed)}") if freed else [])]
 
 
 def _operands(program: Program, block: Block, statements: Sequence[Statement]) -> list[tuple[str, str, str]]:
-    """What the function takes: its name inside, what is given for it, and which part ("rows", "inner", "whole")."""
+    """What the function takes: its name inside, what is given for it, and which part of that (see `GIVEN`)."""
     found: dict[str, tuple[str, str]] = {}
     members = set(block.nodes)
     for statement in statements:
         for source in statement.node.inputs:
             if source not in members and not is_literal(source):
-                how = "rows" if _has_rows(source, statement.node, block) else "whole"
+                how = "rows" if reads_rows(source, statement.node, block.cut.length) else "whole"
+                how = "columns" if how == "whole" and isinstance(statement.node.op, InLanes) else how
                 found.setdefault(program.names[source], (program.names[source], how))
     for statement in statements:
-        node = statement.node
-        for buffer in (*((statement.buffer,) if statement.buffer and node in block.inside else ()), *statement.scratch):
-            found.setdefault(buffer.name, (buffer.name, "inner"))
+        node, buffer = statement.node, statement.buffer
+        if buffer and node in block.inside:
+            found.setdefault(buffer.name, (buffer.name, "own rows"))
+        for scratch in statement.scratch:
+            how = "own" if isinstance(node.op, InLanes) else "own rows"
+            found.setdefault(scratch.name, (scratch.name, how))
         if node not in block.inside and node not in block.views:
             place = program.places.get(node)
-            found.setdefault(program.names[node], (place.name if place else program.names[node], "rows"))
+            how = "lane" if isinstance(node.op, InLanes) else "rows"
+            found.setdefault(program.names[node], (place.name if place else program.names[node], how))
     return [(name, text, how) for name, (text, how) in found.items()]
-
-
-def _has_rows(source: Node, node: Node, block: Block) -> bool:
-    kind = source.types[0]
-    aligned = kind.ndim >= node.type.ndim or isinstance(node.op, Reduction) or node.op.view
-    return bool(kind.ndim) and aligned and dim_key(kind.shape[0]) == dim_key(block.length)

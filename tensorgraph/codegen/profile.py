@@ -37,8 +37,8 @@ class Profile:
     total
         A call without clocks, measured in turn with those that have them.
     clocked
-        A call with a clock after every statement: where it takes much longer than `total`, the times of short
-        statements say little.
+        A call with a clock after every statement, by one thread: where it takes much longer than `total`, threads
+        share loops, or the times of short statements say little.
     calls
         How many calls were measured.
     sizes
@@ -91,7 +91,12 @@ def measured(
     clocked = emit(program, name, locations=False, probe="clock")
     own = {symbol: sizes[symbol] for symbol in workspace_sizes(program)}
     with np.errstate(all="ignore"):
-        calls = [_call(module, name, {"tick": clock.tick}, arrays, state, own) for module in (plain, clocked)]
+        probes: list[dict[str, Any]] = [
+            {},
+            {"tick": clock.tick, "THREADS": 1},
+        ]  # one clock tells the time of one thread
+        modules = zip((plain, clocked), probes, strict=True)
+        calls = [_call(module, name, probe, arrays, state, own) for module, probe in modules]
         start = perf_counter()
         calls[0]()
         calls[1]()
@@ -137,11 +142,11 @@ def _reading() -> float:
 
 
 def _call(
-    module: Module, name: str, clock: Mapping[str, Callable[..., Any]], arrays: Sequence[Array],
+    module: Module, name: str, probe: Mapping[str, Any], arrays: Sequence[Array],
     state: Sequence[Array], sizes: Mapping[str, int],
 ) -> Call:  # fmt: skip
     """A call with a state and memory of its own."""
-    filename, part = loaded(name, module.source, {**module.functions, **clock})
+    filename, part = loaded(name, module.source, {**module.functions, **probe})
     own = [np.array(array) if array.flags.writeable else array for array in state]
     memory = part["workspace"](own, **sizes)
 

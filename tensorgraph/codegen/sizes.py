@@ -25,9 +25,9 @@ __all__ = ["read_sizes", "size_expressions", "workspace_sizes"]
 def workspace_sizes(program: Program) -> list[str]:
     """The symbols that the memory, and what is made with it, depend on, in order."""
     memory = [size for buffer in program.buffers for size in buffer.type.shape]
-    loops = [size for block in program.blocks for size in (block.length, block.row)]
+    loops = [size for block in program.blocks for size in (block.cut.length, block.cut.row)]
     found = _distinct([*loops, *memory, *(size for node in program.bound for size in _spelled(node))])
-    own = {block.rows for block in program.blocks}
+    own = {symbol for block in program.blocks for symbol in block.cut.texts()}
     return [symbol for symbol in found if symbol not in own]
 
 
@@ -38,7 +38,7 @@ def read_sizes(program: Program) -> list[str]:
         return []
     plain = (size for s in program.statements if not s.copied and s.block is None for size in _read(s, symbols))
     fresh = (n for b in program.blocks for node in b.nodes if node not in program.places for n in node.type.shape)
-    return _distinct([*plain, *(block.length for block in program.blocks), *fresh])
+    return _distinct([*plain, *(block.cut.length for block in program.blocks), *fresh])
 
 
 def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:

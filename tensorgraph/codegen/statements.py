@@ -52,6 +52,7 @@ class Speller:
         self._lasting -= set(program.graph.inputs)
         read = [source for s in program.statements for source in ((s.node,) if s.copied else s.node.inputs)]
         self.named = {*read, *program.graph.outputs}
+        self.named |= {each.joined for each in program.reduced if each.node in self.named}
 
     def statement(self, statement: Statement, *, inline: bool = False) -> list[str]:
         """The lines of a statement; `inline` names no views of memory, which is another one in every call."""

@@ -13,10 +13,11 @@ from tensorgraph.ir.leaves import Constant, Variable
 from tensorgraph.ir.names import is_literal
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import spell
+from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.shape import BroadcastTo
 from tensorgraph.schedule.places import fixed_nodes
-from tensorgraph.schedule.program import Arena, Buffer, Part, Program, Ref, Update
+from tensorgraph.schedule.program import Arena, Part, Program, Ref, Update
 
 __all__ = ["Definition", "definitions", "identifiers", "pruned", "state_layout", "update_lines"]
 
@@ -73,7 +74,11 @@ def definitions(program: Program, speller: Speller) -> list[Definition]:
             found += [
                 _member(program, entry, node, at) for node, at in zip(entry.members, entry.offsets(), strict=True)
             ]
-    found += [_defined(block.rows, block.text, "rows in a block") for block in program.blocks]
+    for block in program.blocks:
+        about = dict.fromkeys([block.cut.rows], "rows in a block") | {
+            block.cut.lane: "in a lane, which one thread takes"
+        }
+        found += [_defined(name, text, about.get(name, "")) for name, text in block.cut.texts().items()]
     found += _memory(program)
     inside = {node: buffer.name for node, buffer in program.places.items()}
     names = {**program.names, **inside}
@@ -95,37 +100,42 @@ def _member(program: Program, arena: Arena, node: Node, offset: int) -> Definiti
     end = offset + int(node.type.size) if isinstance(node.type.size, int) else offset
     code = f"{arena.name}[{offset}:{end}]"
     if node.type.ndim != 1:
-        code += f".reshape({listed([str(n) for n in node.type.shape])})"
+        code += f".reshape({_listed(node.type)})"
     return _defined(program.names[node], code, str(node.type))
 
 
 def _memory(program: Program) -> list[Definition]:
     """Pieces of the workspace, and the buffers in them."""
-    if not program.slots:
-        return []
-    sizes = [_largest(sizes) for sizes in program.slots]
-    found = [_defined("pieces", f"carve({', '.join(sizes)})")]
+    common = [slot for slot in range(len(program.slots)) if slot not in program.own]
+    own = sorted(program.own)
+    places = {slot: f"pieces[{i}]" for i, slot in enumerate(common)}
+    places |= {slot: f"piece[{i}]" for i, slot in enumerate(own)}
+    carved = [f"carve({', '.join(_largest(program.slots[slot]) for slot in slots)})" for slots in (common, own)]
+    threads = [block.cut.threads for block in program.blocks]
+    count = threads[0] if len(threads) == 1 else f"max({', '.join(threads)})"
+    found = [_defined("pieces", carved[0])] if common else []
+    found += [_defined("own", f"[{carved[1]} for _ in range({count})]")] if own else []
     arenas: dict[str, Definition] = {}
     for buffer in program.buffers:
         arena = buffer.arena
         if arena is None:
-            found.append(_buffer(buffer.name, buffer))
+            made = f"np.ndarray({_listed(buffer.type)}, np.{buffer.type.dtype.name}, {places[buffer.slot]})"
+            found.append(_defined(buffer.name, f"[{made} for piece in own]" if buffer.slot in program.own else made))
             continue
         if arena.name not in arenas:
-            code = f"np.ndarray(({arena.size},), np.{arena.dtype.name}, pieces[{buffer.slot}])"
+            code = f"np.ndarray(({arena.size},), np.{arena.dtype.name}, {places[buffer.slot]})"
             arenas[arena.name] = _defined(arena.name, code)
             found.append(arenas[arena.name])
         kind = buffer.type
         end = buffer.offset + int(kind.size) if isinstance(kind.size, int) else buffer.offset
         code = f"{arena.name}[{buffer.offset}:{end}]"
-        code += "" if kind.ndim == 1 else f".reshape({listed([str(n) for n in kind.shape])})"
+        code += "" if kind.ndim == 1 else f".reshape({_listed(kind)})"
         found.append(_defined(buffer.name, code, str(kind)))
     return found
 
 
-def _buffer(name: str, buffer: Buffer) -> Definition:
-    shape = listed([str(n) for n in buffer.type.shape])
-    return _defined(name, f"np.ndarray({shape}, np.{buffer.type.dtype.name}, pieces[{buffer.slot}])")
+def _listed(kind: TensorType) -> str:
+    return listed([str(n) for n in kind.shape])
 
 
 def _largest(sizes: Sequence[DimLike]) -> str:

@@ -157,7 +157,8 @@ def compile_graph(
     if options.debug_nans:
         graph = record("compute next values apart", with_next_values(graph))
     machine = options.machine or Machine.detect()
-    program: Program = record("plan", plan(graph, machine))
+    program: Program = plan(graph, machine)
+    record("plan", program, program.laws)
     module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
     if options.check:

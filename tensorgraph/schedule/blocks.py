@@ -2,33 +2,45 @@
 
 An operation goes row by row along the first axis if each row of its result follows from the same row of its
 operands, and from operands that have no such axis: elementwise operations, reductions over other axes, and views
-that leave the first axis alone. Statements in between that need a whole result wait until the loop is over.
+that leave the first axis alone. A reduction over the rows joins the loop too (see `tensorgraph.schedule.lanes`).
+Statements in between that need a whole result wait until the loop is over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from tensorgraph.ir.dims import Dim, DimLike, dim_key, evaluate_dim, product
+from tensorgraph.ir.dims import Dim, DimLike, dim_key, product
 from tensorgraph.ir.names import Namer
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.reduction import Reduction
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
+from tensorgraph.schedule.cuts import Cut
+from tensorgraph.schedule.lanes import in_lanes, joined_lanes, may_be_cut, operand
 from tensorgraph.schedule.machine import Machine
 
-__all__ = ["Block", "Finder", "find_blocks"]
+__all__ = ["Block", "Finder", "Reduced", "find_blocks", "reads_rows"]
 
 LEAST = 6  # values handed over inside: fewer do not pay for the loop
 SHORT = 64  # elements: an unknown number of shorter rows is not expected to fill a cache
-CALL = 4096  # elements of a value in a block, at least: shorter calls cost more than they compute
+CALL = 384 * 1024  # bytes of a value in a block, at least: in shorter calls threads wait for the interpreter's lock
 AHEAD = 32  # statements looked at beyond the last one that fits
-CACHES = (
-    2  # times the second cache: measured, a block of twice its size is the quickest, and half of it 1.3 times slower
-)
 STREAMS = 3  # arrays read and written whole beside what stays inside
+LANES = 64  # at most: enough that every thread has some, and that a slow one delays little
+FEW_LANES = 8  # where each keeps much
+MUCH = 4096  # bytes of a reduction over rows
+
+
+class Reduced(NamedTuple):
+    """A reduction over the rows of a loop: what its lanes have of it, and the same reduction of that."""
+
+    node: Node
+    parts: Node
+    joined: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,49 +49,39 @@ class Block:
 
     Attributes
     ----------
-    name, rows
-        What the emitted function is called, and the number of rows of a block.
-    length
-        The number of all rows.
+    name
+        What the emitted function is called.
+    cut
+        How the rows are cut.
     nodes
         What is computed, in order.
     inside
         Nodes of which only a block is ever kept: everything that reads them is computed in the same loop.
     views
         Nodes that share memory with their operand.
-    least, room, row
-        The fewest rows, whose calls are long enough; the bytes that a block may take; those of one row.
+    reduced
+        Reductions over the rows.
     """
 
     name: str
-    rows: str
-    length: DimLike
+    cut: Cut
     nodes: tuple[Node, ...]
     inside: frozenset[Node]
     views: frozenset[Node]
-    least: int
-    room: int
-    row: DimLike
-
-    @property
-    def text(self) -> str:
-        """The number of rows of a block, as an expression."""
-        row = self.row if isinstance(self.row, int) else f"max({self.row}, 1)"
-        return f"min({self.length}, max({self.least}, {self.room} // {row}))"
+    reduced: tuple[Reduced, ...]
 
     def count(self, sizes: Mapping[str, int]) -> int:
         """The number of rows of a block at these sizes."""
-        row = max(evaluate_dim(self.row, sizes), 1)
-        return min(evaluate_dim(self.length, sizes), max(self.least, self.room // row))
+        return self.cut.numbers(sizes)[self.cut.rows]
 
     def part(self, kind: TensorType, rows: int) -> TensorType:
         """The type of so many rows of a value, if it has rows."""
-        by_rows = kind.ndim and dim_key(kind.shape[0]) == dim_key(self.length)
+        by_rows = kind.ndim and dim_key(kind.shape[0]) == dim_key(self.cut.length)
         return TensorType(kind.dtype, (rows, *kind.shape[1:])) if by_rows else kind
 
-    def kind(self, node: Node) -> TensorType:
-        """The type of one block of a value."""
-        return TensorType(node.type.dtype, (Dim.symbol(self.rows), *node.type.shape[1:]))
+    def kind(self, kind: TensorType, *, by_rows: bool = True) -> TensorType:
+        """The type of what each thread keeps of a value: one block of it, or, unless it goes by rows, all."""
+        return TensorType(kind.dtype, (Dim.symbol(self.cut.rows), *kind.shape[1:])) if by_rows else kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def find_blocks(nodes: Sequence[Node], finder: Finder, namer: Namer) -> tuple[li
             order.append(node)
             continue
         del waiting[len(waiting) - seen :]
-        order += [*before, *members]
+        order += [*before, *block.nodes, *(each.joined for each in block.reduced)]
         waiting += reversed(late)
         blocks.append(block)
     return order, blocks
@@ -158,6 +160,10 @@ def _grown(first: Node, waiting: Sequence[Node], finder: Finder) -> tuple[list[N
             members.append(node)
             held.add(node)
             taken = seen
+        elif _reduces_rows(node, length) and _joins(node, held, read, length):
+            members.append(node)
+            after.add(node)
+            taken = seen
         else:
             after.add(node)
             late.append(node)
@@ -183,12 +189,25 @@ def _goes_by_rows(node: Node, length: DimLike, finder: Finder) -> bool:
     return all(_by_rows(source, node, length) is not None for source in node.inputs)
 
 
+def _reduces_rows(node: Node, length: DimLike) -> bool:
+    """Whether a reduction over rows of the loop can be made of parts."""
+    return len(node.types) == 1 and may_be_cut(node) and reads_rows(operand(node), node, length)
+
+
+def reads_rows(source: Node, node: Node, length: DimLike) -> bool:
+    """Whether an operation that goes by rows, or reduces them, reads an operand row by row."""
+    if isinstance(node.op, Elementwise):
+        return bool(_by_rows(source, node, length))
+    kind = source.types[0]
+    return bool(kind.ndim) and dim_key(kind.shape[0]) == dim_key(length)
+
+
 def _joins(node: Node, held: set[Node], read: dict[Node, bool], length: DimLike) -> bool:
     """Whether operands are read as others of the loop read them; of members there are only rows."""
     found: dict[Node, bool] = {}
     for source in node.inputs:
         if source.types[0].ndim:
-            rows = bool(_by_rows(source, node, length)) if isinstance(node.op, Elementwise) else True
+            rows = reads_rows(source, node, length)
             if (
                 found.setdefault(source, rows) != rows
                 or read.get(source, rows) != rows
@@ -216,26 +235,37 @@ def _block(members: list[Node], finder: Finder, namer: Namer, number: int) -> Bl
     for node in reversed(members):
         readers = finder.readers.get(node, ())
         only = readers and all(r in together and (r in inside or r not in finder.views) for r in readers)
-        if only and node not in finder.pinned:
+        if only and node not in finder.pinned and not may_be_cut(node):
             inside.add(node)
     values = [node for node in inside if node not in finder.views]
     if len(values) < LEAST or any(node in finder.views and node not in inside for node in members):
         return None
     row = _row_bytes(members, values)
     length = members[0].type.shape[0]
-    room = CACHES * finder.machine.l2
-    longest = max((_elements(node) for node in values), default=1)
-    least = -(-CALL // longest)
+    room = finder.machine.l2
+    least = -(-CALL // max(map(_nbytes, values)))
     views = frozenset(node for node in members if node in finder.views)
     if isinstance(row, int) and isinstance(length, int) and length <= 2 * max(least, room // row):
         return None
-    name, rows = namer(f"block_{number + 1}"), namer("rows")
-    return Block(name, rows, length, tuple(members), frozenset(inside), views, least, room, row)
+    name, rows, lane, lanes, threads = map(namer, (f"block_{number + 1}", "rows", "lane", "lanes", "threads"))
+    reduced = tuple(_reduced(node, lanes) for node in members if may_be_cut(node))
+    instead = {each.node: each.parts for each in reduced}
+    nodes = tuple(instead.get(node, node) for node in members)
+    much = any(not isinstance(n := each.node.type.nbytes, int) or n > MUCH for each in reduced)
+    most, cores = FEW_LANES if much else LANES, finder.machine.cores if finder.machine.threads else 1
+    cut = Cut(rows, lane, lanes, threads, length, least, room, row, most, cores)
+    return Block(name, cut, nodes, frozenset(inside), views, reduced)
 
 
-def _elements(node: Node) -> int:
+def _reduced(node: Node, lanes: str) -> Reduced:
+    parts = in_lanes(node, lanes)
+    return Reduced(node, parts, joined_lanes(node, parts))
+
+
+def _nbytes(node: Node) -> int:
+    """Bytes of a row."""
     size = product(node.type.shape[1:])
-    return max(size, 1) if isinstance(size, int) else SHORT
+    return max(size if isinstance(size, int) else SHORT, 1) * node.type.dtype.itemsize
 
 
 def _row_bytes(members: Sequence[Node], values: Sequence[Node]) -> DimLike:

@@ -23,6 +23,7 @@ from tensorgraph.ops.reduction import ArgMax, ArgMin, Reduction
 from tensorgraph.ops.shape import PermuteDims
 from tensorgraph.schedule.blocks import Block
 from tensorgraph.schedule.cost import Cost, cost
+from tensorgraph.schedule.lanes import InLanes, operation
 from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.places import in_memory
 from tensorgraph.schedule.program import Arena, Part, Program, Ref, Statement, Step, Update
@@ -93,6 +94,7 @@ def estimates(program: Program, machine: Machine, sizes: Mapping[str, int], thre
         Threads of matrix products.
     """
     reasons = _Reasons(program)
+    sizes = program.with_rows(sizes)
     traffic = _Recency(program, sizes)
     found = []
     for statement in program.statements:
@@ -100,7 +102,7 @@ def estimates(program: Program, machine: Machine, sizes: Mapping[str, int], thre
         found.append(
             Estimate(
                 ", ".join(program.targets(node)),
-                "copy" if statement.copied else node.op.name,
+                "copy" if statement.copied else operation(node).name,
                 ", ".join(map(str, node.types)),
                 _statement_cost(program, statement, machine, sizes, traffic.distance(statement), threads),
                 reasons.why(statement),
@@ -127,9 +129,11 @@ def _statement_cost(
 def _in_block(block: Block, node: Node, machine: Machine, sizes: Mapping[str, int]) -> Cost:
     """A statement that runs for one block of rows after the other, on what stays in the cache."""
     rows = block.count(sizes)
-    turns = evaluate_dim(block.length, sizes) / max(rows, 1)
+    turns = evaluate_dim(block.cut.length, sizes) / max(rows, 1)
     kinds = [block.part(source.types[0], rows) for source in node.inputs]
-    once = cost(node.op, kinds, [block.part(node.type, rows)], machine, sizes)
+    op = operation(node)
+    result = op.infer(*kinds) if isinstance(node.op, InLanes) else block.part(node.type, rows)
+    once = cost(op, kinds, [result] if isinstance(result, TensorType) else result, machine, sizes)
     read, written = round(once.bytes_read * turns), round(once.bytes_written * turns)
     return replace(
         once, flops=round(once.flops * turns), bytes_read=read, bytes_written=written, seconds=once.seconds * turns

@@ -74,9 +74,11 @@ class Footprint:
         """Bytes of the memory that is made once and kept for other calls with the same sizes."""
         self._check(sizes)
         program = self.program
-        pieces = sum(-(-size // ALIGNMENT) * ALIGNMENT for size in self._pieces(sizes))
+        pieces = [-(-size // ALIGNMENT) * ALIGNMENT for size in self._pieces(sizes)]
+        own, threads = sum(pieces[slot] for slot in program.own), program.threads(sizes)
+        blocks = (ALIGNMENT if len(pieces) > len(program.own) else 0) + (threads * ALIGNMENT if own else 0)
         bound = [node for node in program.bound if not node.op.view]
-        return pieces + (ALIGNMENT if program.slots else 0) + sum(nbytes(node.type, sizes) for node in bound)
+        return sum(pieces) + own * (threads - 1) + blocks + sum(nbytes(node.type, sizes) for node in bound)
 
     def outputs(self, **sizes: int) -> int:
         """Bytes of the results."""
@@ -133,7 +135,8 @@ class Footprint:
         rows = [("workspace", self.workspace(**sizes), "made once for these sizes")]
         for number, size in enumerate(self._pieces(sizes)):
             inside = ", ".join(f"{b.name} {b.type}" for b in self.program.buffers if b.slot == number)
-            rows.append((f"  piece {number}", size, inside))
+            each = f", for each of {self.program.threads(sizes)} threads" if number in self.program.own else ""
+            rows.append((f"  piece {number}", size, f"{inside}{each}"))
         rows.append(("outputs", self.outputs(**sizes), "made in every call"))
         beside = "at most at a time, made and freed in every call"
         rows.append(("temporaries", self.temporaries(**sizes), beside))

@@ -35,7 +35,7 @@ class Machine:
     name
         Where the figures come from.
     cores
-        The number of processors.
+        The number of processors that the process may use: so many threads share loops.
     l1, l2, l3
         Bytes of the caches: the first two of one core, the third of all together.
     threads
@@ -184,7 +184,14 @@ def detected() -> Machine:
     caches = cache_sizes(Path("/sys/devices/system/cpu/cpu0/cache"))
     threads = sys.platform not in {"emscripten", "wasi"}
     kind = f"{platform.machine() or 'unknown'}{' with AVX-512' if wide else ''}"
-    return Machine(kind, os.cpu_count() or 1, *caches, threads, **SPEEDS._asdict(), rates=AVX512 if wide else AVX2)
+    return Machine(kind, usable_cores(), *caches, threads, **SPEEDS._asdict(), rates=AVX512 if wide else AVX2)
+
+
+def usable_cores() -> int:
+    """The processors that this process may use, where the system tells; else all of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def has_avx512(cpuinfo: Path) -> bool:

@@ -4,6 +4,9 @@ A result lives until the last statement that reads it or a view of it. Then its 
 another: the smallest free piece that is large enough, or the largest one, which grows; but no small result keeps
 a large piece from those that need it. Where sizes are not known yet, pieces are compared at an example size; whatever
 the sizes then are, a piece is as large as the largest of what was put into it.
+
+Threads that share a loop compute blocks of the same values at the same time. So the pieces for values of which only
+a block is kept are there once for each thread, and nothing else takes them.
 """
 
 from __future__ import annotations
@@ -33,8 +36,9 @@ class Pool:
         self.buffers: list[Buffer] = []
         self._sizes: list[dict[DimLike, None]] = []
         self._largest: list[int] = []
-        self._free: list[Entry] = []  # size at the example, piece
-        self._inner: list[Entry] = []  # of those, what only the same loop may use before it ends
+        self._own: set[int] = set()
+        # By whether every thread has one of its own: size at the example, piece.
+        self._free: dict[bool, list[Entry]] = {False: [], True: []}
         self._known: dict[object, Buffer] = {}
         self._namer = namer
         self._example = dict.fromkeys(symbols, EXAMPLE)
@@ -48,37 +52,32 @@ class Pool:
         """The numbers of bytes asked of each piece."""
         return tuple(tuple(sizes) for sizes in self._sizes)
 
-    def take(self, kind: TensorType, prefer: Sequence[Buffer] = (), *, inner: bool = False) -> Buffer:
-        """Memory for a value; one of the free buffers in `prefer` if there is any.
+    @property
+    def own(self) -> frozenset[int]:
+        """The pieces that every thread has for itself."""
+        return frozenset(self._own)
 
-        What is `inner` to a loop may lie where others of the same loop have been; what is not may not: the next
-        turn of the loop writes there again.
-        """
-        for free in (self._inner, self._free) if inner else (self._free,):
-            wished = [entry for b in prefer if _holds(free, entry := (self._largest[b.slot], b.slot))]
-            if wished or (inner and free):
-                return self._buffer(kind, self._slot(kind.nbytes, free, wished[0] if wished else None))
-        return self._buffer(kind, self._slot(kind.nbytes, self._free, None))
+    def take(self, kind: TensorType, prefer: Sequence[Buffer] = (), *, own: bool = False) -> Buffer:
+        """Memory for a value, one for every thread if it is its `own`; one of the free buffers in `prefer` if any."""
+        free = self._free[own]
+        wished = [entry for b in prefer if _holds(free, entry := (self._largest[b.slot], b.slot))]
+        return self._buffer(kind, self._slot(kind.nbytes, own, wished[0] if wished else None))
 
-    def free(self, buffer: Buffer, *, inner: bool = False) -> None:
+    def free(self, buffer: Buffer) -> None:
         """Give a buffer's piece back."""
-        insort(self._inner if inner else self._free, (self._largest[buffer.slot], buffer.slot))
-
-    def end_loop(self) -> None:
-        """What was inner to a loop is free for all."""
-        while self._inner:
-            insort(self._free, self._inner.pop())
+        insort(self._free[buffer.slot in self._own], (self._largest[buffer.slot], buffer.slot))
 
     def arena(self, arena: Arena, names: Sequence[str], types: Sequence[TensorType]) -> list[Buffer]:
         """Memory for values side by side: one buffer each, with names to wish for."""
-        slot = self._slot(arena.size * arena.dtype.itemsize, self._free, None)
+        slot = self._slot(arena.size * arena.dtype.itemsize, False, None)
         parts = zip(names, types, arena.offsets(), strict=True)
         made = [Buffer(self._namer(name), kind, slot, arena, offset) for name, kind, offset in parts]
         self.buffers += made
         return made
 
-    def _slot(self, nbytes: DimLike, free: list[Entry], wished: Entry | None) -> int:
+    def _slot(self, nbytes: DimLike, own: bool, wished: Entry | None) -> int:
         """A free piece, or a new one, that is made as large as this."""
+        free = self._free[own]
         wanted = self._at_example(nbytes)
         if wished is None and free:
             best = free[min(bisect_left(free, (wanted, -1)), len(free) - 1)]
@@ -87,6 +86,7 @@ class Pool:
             slot = len(self._sizes)
             self._sizes.append({})
             self._largest.append(0)
+            self._own |= {slot} if own else set()
         else:
             del free[bisect_left(free, wished)]
             slot = wished[1]

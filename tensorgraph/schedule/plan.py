@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, pairwise
 
-from tensorgraph.ir.dims import Dim, dim_key
+from tensorgraph.ir.dims import dim_key
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.names import Namer, name_nodes, symbols_of
 from tensorgraph.ir.node import Node, Pick
@@ -19,6 +19,7 @@ from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
 from tensorgraph.schedule.blocks import Finder, find_blocks
 from tensorgraph.schedule.footprint import Footprint, nbytes, temporaries
+from tensorgraph.schedule.lanes import InLanes
 from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.memory import EXAMPLE, Pool
 from tensorgraph.schedule.order import Work, orders, worth
@@ -35,15 +36,19 @@ from tensorgraph.schedule.places import (
 from tensorgraph.schedule.program import Arena, Buffer, Program, Statement, Update
 from tensorgraph.schedule.updates import Pattern, find_updates
 
-__all__ = ["MODULE_NAMES", "RESERVED", "plan"]
+__all__ = ["MODULE_NAMES", "RESERVED", "TEAM_NAMES", "plan"]
 
 # What emitted and saved modules call their own parts: what stands in the module, and what in its functions.
+TEAM_NAMES = ("POOL", "blas_of_one_thread", "enlisted", "pull", "serve", "share", "together")
 MODULE_NAMES = (
-    "Path", "ROWS", "SPACES", "STATE", "arranged", "borrow", "call", "carve", "checked", "compute", "deque",
-    "give_back", "held", "init_state", "load", "load_state", "operator", "os", "partial", "refuse_nan", "save",
-    "save_state", "tick", "watch", "workspace", "zipfile",
+    *TEAM_NAMES, "Path", "ROWS", "SPACES", "STATE", "THREADS", "arranged", "borrow", "call", "carve", "checked",
+    "compute", "deque", "give_back", "held", "init_state", "load", "load_state", "operator", "os", "partial",
+    "refuse_nan", "save", "save_state", "tick", "watch", "workspace", "zipfile",
 )  # fmt: skip
-LOCAL_NAMES = ("memory", "outputs", "part", "path", "pieces", "rows", "spaces", "start", "state", "update")
+LOCAL_NAMES = (
+    "first", "memory", "outputs", "own", "part", "path", "piece", "pieces", "rows", "spaces", "start", "state",
+    "stop", "thread", "update",
+)  # fmt: skip
 RESERVED = (*MODULE_NAMES, *LOCAL_NAMES)
 SMALL = 1024  # bytes: less is not worth a line that frees it
 BLOCK = 4096  # elements: fewer at a time are not worth the calls
@@ -174,9 +179,17 @@ class _Placement:
         namer = Namer(facts.taken)
         self.nodes, self.blocks = find_blocks(nodes, facts.finder(), namer)
         self.block = {node: block for block in self.blocks for node in block.nodes}
+        self.reduced = [each for block in self.blocks for each in block.reduced]
+        self.joins = {each.joined: each.node for each in self.reduced}
+        self.names = dict(facts.names) if self.reduced else facts.names
+        self.roots = dict(facts.roots) if self.reduced else facts.roots
+        for node, parts, joined in self.reduced:
+            self.names.update({parts: namer(f"{facts.names[node]}_lanes"), joined: facts.names[node]})
+            self.roots[parts] = frozenset([parts])
         self.pool = Pool(facts.symbols, namer)
         example = dict.fromkeys(facts.symbols, EXAMPLE)
-        self.pool.know({block.rows: block.count(example) for block in self.blocks})
+        for block in self.blocks:
+            self.pool.know(block.cut.numbers(example))
         self.places: dict[Node, Buffer] = {}
         self.bound: list[Node] = []
         given = set(facts.graph.inputs)
@@ -200,37 +213,36 @@ class _Placement:
             return made[arena][member]
 
         for position, node in enumerate(self.nodes):
+            value = self.joins.get(node, node)
             if self._runs(node):
                 buffer: Buffer | None = None
-                inner = self._inside(node)
-                if node in facts.direct:
-                    buffer = part(*facts.direct[node])
-                elif node in facts.buffered:
+                if value in facts.direct:
+                    buffer = part(*facts.direct[value])
+                elif value in facts.buffered or isinstance(node.op, InLanes):
                     ready = self._written_over(node, deaths.get(position, ()))
                     before = [self.places[source] for source in ready]
                     for source, old in zip(ready, before, strict=True):
                         deaths[position].remove(source)
-                        self.pool.free(old, inner=inner)
-                    buffer = self.pool.take(self._kind(node), before, inner=inner)
-                    deaths.setdefault(last[node], []).append(node)
+                        self.pool.free(old)
+                    buffer = self.pool.take(self._kind(node), before, own=self._inside(node))
+                    deaths.setdefault(last[value], []).append(value)
                 if buffer is not None:
-                    self.places[node] = buffer
-                    self.lasting.add(node)
-                filled = buffer is None and node not in self.block and is_filled(node, facts.ways[node])
+                    self.places[node] = self.places[value] = buffer
+                    self.lasting |= {node, value}
+                filled = buffer is None and node not in self.block and is_filled(node, self._ways(node))
                 scratch = self._scratch(node) if buffer is not None or filled or node in self.block else ()
-                rowwise = filled or node in self.block or node in facts.ordered or node.op.view
+                rowwise = filled or node in self.block or value in facts.ordered or node.op.view
                 reordered = buffer is None and not rowwise and len(node.types) == 1
                 ended = tuple(freed.get(position, ()))
                 statements.append(Statement(node, buffer, scratch, False, reordered, ended, self.block.get(node)))
-            statements += [Statement(node, part(*place), copied=True) for place in facts.copies.get(node, ())]
+            statements += [Statement(value, part(*place), copied=True) for place in facts.copies.get(value, ())]
             for source in deaths.pop(position, ()):
-                self.pool.free(self.places[source], inner=self._inside(source))
-            if node in self.block and node is self.block[node].nodes[-1]:
-                self.pool.end_loop()
+                self.pool.free(self.places[source])
         updates = [self._update(pattern, made) for pattern in self.updates.patterns]
         return Program(
-            self.graph, facts.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
-            self.pool.slots, self.places, _picks(self.graph), self._copied(), facts.machine, tuple(self.blocks),
+            self.graph, self.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
+            self.pool.slots, self.pool.own, self.places, _picks(self.graph), self._copied(), facts.machine,
+            tuple(self.blocks),
         )  # fmt: skip
 
     def _runs(self, node: Node) -> bool:
@@ -248,17 +260,21 @@ class _Placement:
         """Whether only a block of the value is ever kept."""
         return node in self.block and node in self.block[node].inside
 
+    def _ways(self, node: Node) -> tuple[str, ...]:
+        """The statements that put a value into memory which is there already."""
+        return self.facts.ways[node] if node in self.facts.ways else in_memory(node)
+
     def _kind(self, node: Node) -> TensorType:
         """The type of what is kept of a value."""
-        return self.block[node].kind(node) if self._inside(node) else node.type
+        return self.block[node].kind(node.type) if self._inside(node) else node.type
 
     def _scratch(self, node: Node) -> tuple[Buffer, ...]:
         kinds = node.op.scratch([source.type for source in node.inputs])
         if block := self.block.get(node):
-            kinds = tuple(TensorType(kind.dtype, (Dim.symbol(block.rows), *kind.shape[1:])) for kind in kinds)
-        taken = [self.pool.take(kind, inner=node in self.block) for kind in kinds]
+            kinds = tuple(block.kind(kind, by_rows=not isinstance(node.op, InLanes)) for kind in kinds)
+        taken = [self.pool.take(kind, own=node in self.block) for kind in kinds]
         for buffer in taken:
-            self.pool.free(buffer, inner=node in self.block)
+            self.pool.free(buffer)
         return tuple(taken)
 
     def _last_reads(self) -> dict[Node, int]:
@@ -266,21 +282,22 @@ class _Placement:
         last: dict[Node, int] = {}
         ends = self._ends()
         for position, node in enumerate(self.nodes):
-            last.setdefault(node, ends.get(node, position) if not self._inside(node) else position)
+            value = self.joins.get(node, node)
+            last.setdefault(value, ends.get(node, position) if not self._inside(node) else position)
             end = len(self.nodes) if node in self.updates.inside else position
             for source in node.inputs:
-                for root in self.facts.roots[source]:
+                for root in self.roots[source]:
                     # a loop reads what comes from outside again in its next turn
                     read = end if self._inside(root) else max(end, ends.get(node, 0))
                     last[root] = max(read, last.get(root, 0))
         for node in (*self.graph.outputs, *(value for _, value in self.graph.updates)):
-            for root in self.facts.roots[node]:
+            for root in self.roots[node]:
                 last[root] = len(self.nodes)
         return last
 
     def _written_over(self, node: Node, dying: Iterable[Node]) -> list[Node]:
         """Operands that die in an elementwise operation, so that their memory may take its result."""
-        allowed = may_overwrite(node, self.facts.ways[node])
+        allowed = may_overwrite(node, self._ways(node))
         if not allowed:
             return []
         possible = [node.inputs[k] for k in allowed]
@@ -291,19 +308,21 @@ class _Placement:
             ready = [source for source in ready if source not in again]
         others = [source for source in node.inputs if source not in ready]
         # a view of the same memory, read in another order, would be overwritten while it is read
-        return [source for source in ready if not any(source in self.facts.roots[other] for other in others)]
+        return [source for source in ready if not any(source in self.roots[other] for other in others)]
 
     def _freed(self) -> dict[int, list[Node]]:
         """By position: values in fresh memory that are read for the last time there, if that is worth saying."""
         fresh: set[Node] = set()
         last: dict[Node, int] = {}
         ends = self._ends()
+        parts = {each.parts for each in self.reduced}
         for position, node in enumerate(self.nodes):
             if node.op.leaf or node in self.facts.fixed or node in self.updates.inside:
                 continue
-            own = node not in self.facts.views and node not in self.facts.buffered
+            value = self.joins.get(node, node)
+            own = value not in self.facts.views and value not in self.facts.buffered and node not in parts
             if own or any(source in fresh for source in node.inputs if node.op.view):
-                fresh.add(node)
+                fresh.add(value)
             for source in node.inputs:
                 last[source] = ends.get(node, position)
         kept = {*self.facts.kept, *(node for p in self.updates.patterns for arena in p.work for node in arena.members)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -12,7 +13,9 @@ from tensorgraph.ir.dims import DimLike, evaluate_dim
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import TensorType
-from tensorgraph.schedule.blocks import Block
+from tensorgraph.rewrite.law import Law
+from tensorgraph.schedule.blocks import Block, Reduced
+from tensorgraph.schedule.lanes import law_used
 from tensorgraph.schedule.machine import Machine
 
 __all__ = ["Arena", "Buffer", "Part", "Program", "Ref", "Statement", "Step", "Update"]
@@ -162,6 +165,8 @@ class Program:
         Where statements put their results.
     slots
         For each piece of the workspace, the numbers of bytes that are asked of it; the largest one counts.
+    own
+        The pieces that every thread has for itself.
     picks
         The results read of each node that has several, by number.
     copied
@@ -179,6 +184,7 @@ class Program:
     updates: tuple[Update, ...]
     buffers: tuple[Buffer, ...]
     slots: tuple[tuple[DimLike, ...], ...]
+    own: frozenset[int]
     places: Mapping[Node, Buffer]
     picks: Mapping[Node, Mapping[int, Node]]
     copied: frozenset[Node]
@@ -186,8 +192,25 @@ class Program:
     blocks: tuple[Block, ...] = ()
 
     def with_rows(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """These sizes, and the number of rows of each block."""
-        return {**sizes, **{block.rows: block.count(sizes) for block in self.blocks}}
+        """These sizes, and the numbers of rows, lanes and threads of each block."""
+        found = dict(sizes)
+        for block in self.blocks:
+            found.update(block.cut.numbers(sizes))
+        return found
+
+    @property
+    def reduced(self) -> list[Reduced]:
+        """Values of the graph that loops reduce over their rows: their statements compute these in parts."""
+        return [each for block in self.blocks for each in block.reduced]
+
+    def threads(self, sizes: Mapping[str, int]) -> int:
+        """How many threads share loops, at these sizes."""
+        return max([1, *(block.cut.numbers(sizes)[block.cut.threads] for block in self.blocks)])
+
+    @property
+    def laws(self) -> Mapping[Law, int]:
+        """The laws that loops use, and how often."""
+        return Counter(law for each in self.reduced if (law := law_used(each.node)) is not None)
 
     def targets(self, node: Node) -> list[str]:
         """A name per result; ``_`` for one that is not read."""

@@ -149,16 +149,20 @@ def compiled_difference(graph: Graph, arrays: Sequence[Array], ulp: Ulp = 0, ato
 
 
 def kernel_difference(kernel: Kernel, arrays: Sequence[Array], ulp: Ulp = 0, atol: float = 0.0) -> str | None:
-    """How a kernel differs from the interpreter: its passes by more than their laws may do, or its source at all."""
-    traced = kernel.stages[0].value
+    """How a kernel differs from the interpreter: its passes, or its source, by more than their laws may do."""
+    traced, graph = kernel.stages[0].value, kernel.graph
     assert isinstance(traced, Graph)
-    why = differs_by_laws(traced, kernel.graph, laws_used(kernel.stages), arrays)
-    return why or differs_from_interpreter(run_kernel(kernel, arrays), kernel.graph, arrays, ulp, atol)
+    why = differs_by_laws(traced, graph, laws_used(kernel.stages), arrays)
+    if why is not None:
+        return why
+    found, planned = run_kernel(kernel, arrays), kernel.program.laws
+    why = differs_from_interpreter(found, graph, arrays, ulp, atol)
+    return differs_by_laws(graph, graph, planned, arrays, found) if why and planned else why
 
 
 def laws_used(stages: Iterable[Stage]) -> list[Law]:
-    """The laws that stages used."""
-    return [law for stage in stages for law in stage.laws]
+    """The laws by which stages rewrote the graph."""
+    return [law for stage in stages if isinstance(stage.value, Graph) for law in stage.laws]
 
 
 def _compare_compiled(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tensorgraph.rewrite import LAWS, Law
+from tensorgraph.rewrite import EVERY, Law
 from tensorgraph.rewrite.law import TIERS
 from tensorgraph.rewrite.laws import MODULES
 
@@ -93,7 +93,7 @@ def text() -> str:
         name = module.__name__.rpartition(".")[2]
         first = (module.__doc__ or "").strip().splitlines()[0]
         parts.append(f"\n## {name.capitalize()}\n\n{first}\n\n| law | | tier | units |\n|---|---|---|---|")
-        of_module = [law for law in LAWS if law in vars(module).values()]
+        of_module = [law for law in EVERY if law in vars(module).values()]
         parts += [f"| `{law.name}` | {cell(law.statement)} | {law.tier} | {units(law)} |" for law in of_module]
     return "\n".join(parts) + "\n"
 

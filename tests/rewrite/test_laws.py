@@ -9,7 +9,7 @@ import tensorgraph as tg
 from tensorgraph.array.tensor import Tensor
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import reduction as r
-from tensorgraph.rewrite import LAWS, Law, Sample, law, node_law
+from tensorgraph.rewrite import EVERY, Law, Sample, law, node_law
 from tensorgraph.rewrite.law import TIERS, Sides, Tier
 from tests.rewrite.table import PATH, text
 from tests.rewrite.tiers import applies, refuted
@@ -17,21 +17,21 @@ from tests.rewrite.tiers import applies, refuted
 PROFILE = settings().max_examples
 
 
-@pytest.mark.parametrize("one", LAWS, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
 def test_law(one: Law) -> None:
     assert refuted(one, examples=max(PROFILE, 60)) is None
 
 
-@pytest.mark.parametrize("one", LAWS, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", EVERY, ids=lambda one: one.name)
 def test_applies_to_its_samples(one: Law) -> None:
     assert one.samples
     assert all(applies(one, sample) for sample in one.samples)
 
 
 def test_laws_are_named_and_stated() -> None:
-    assert len({one.name for one in LAWS}) == len(LAWS)
-    assert len({one.statement for one in LAWS}) == len(LAWS)
-    assert all("=" in one.statement and one.tier in TIERS for one in LAWS)
+    assert len({one.name for one in EVERY}) == len(EVERY)
+    assert len({one.statement for one in EVERY}) == len(EVERY)
+    assert all("=" in one.statement and one.tier in TIERS for one in EVERY)
 
 
 def test_the_document_lists_them() -> None:

@@ -14,16 +14,16 @@ from tests.compiler.programs import assert_same_bits
 BYTE, FLOAT = np.dtype("int8"), np.dtype("float64")
 
 
-def pool(*sizes: int, inner: bool = False) -> Pool:
+def pool(*sizes: int, own: bool = False) -> Pool:
     """A pool with free pieces of so many bytes."""
     made = Pool(["n"], Namer())
-    for buffer in [made.take(TensorType(BYTE, (size,))) for size in sizes]:
-        made.free(buffer, inner=inner)
+    for buffer in [made.take(TensorType(BYTE, (size,)), own=own) for size in sizes]:
+        made.free(buffer)
     return made
 
 
-def slot(made: Pool, *shape: int | Dim, inner: bool = False) -> int:
-    return made.take(TensorType(BYTE, shape), inner=inner).slot
+def slot(made: Pool, *shape: int | Dim, own: bool = False) -> int:
+    return made.take(TensorType(BYTE, shape), own=own).slot
 
 
 def test_the_smallest_piece_that_is_large_enough() -> None:
@@ -71,13 +71,12 @@ def test_sizes_that_are_not_known_are_compared_at_an_example() -> None:
     assert slot(rows, Dim.symbol("rows")) == 1
 
 
-def test_what_is_inner_to_a_loop_stays_there_until_it_ends() -> None:
-    made = pool(100, 200, inner=True)
-    assert slot(made, 100) == 2  # not of the loop
-    assert slot(made, 100, inner=True) == 0
-    made.end_loop()
-    assert slot(made, 100) == 1
-    assert slot(pool(100), 100, inner=True) == 0  # a loop may have what is free for all
+def test_pieces_that_every_thread_has_are_not_for_others() -> None:
+    made = pool(100, 200, own=True)
+    assert made.own == {0, 1}
+    assert slot(made, 100) == 2
+    assert slot(made, 100, own=True) == 0
+    assert slot(pool(100), 100, own=True) == 1  # and the other way round
 
 
 def test_the_memory_of_an_operand_is_preferred() -> None:
@@ -88,9 +87,9 @@ def test_the_memory_of_an_operand_is_preferred() -> None:
     assert made.take(TensorType(BYTE, (100,)), [second]) is second
     taken = made.take(TensorType(BYTE, (100,)), [second])  # which is not free
     assert taken is first
-    third = made.take(TensorType(FLOAT, (100,)), inner=True)
-    made.free(third, inner=True)
-    assert made.take(TensorType(FLOAT, (100,)), [third], inner=True) is third
+    third = made.take(TensorType(FLOAT, (100,)), own=True)
+    made.free(third)
+    assert made.take(TensorType(FLOAT, (100,)), [third], own=True) is third
 
 
 def test_a_piece_has_one_buffer_for_each_type() -> None:

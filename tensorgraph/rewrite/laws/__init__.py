@@ -6,14 +6,16 @@ from functools import cache
 
 from tensorgraph.ir.op import Op
 from tensorgraph.rewrite.law import Law
-from tensorgraph.rewrite.laws import algebra, powers, products, reals, scalars, scatter, stability, structure
+from tensorgraph.rewrite.laws import algebra, parts, powers, products, reals, scalars, scatter, stability, structure
 
-__all__ = ["LAWS", "laws_at"]
+__all__ = ["EVERY", "LAWS", "laws_at"]
 
-MODULES = (structure, algebra, powers, stability, scatter, scalars, products, reals)
+MODULES = (structure, algebra, powers, stability, scatter, scalars, products, reals, parts)
 
-# In the order in which they are tried.
-LAWS: tuple[Law, ...] = tuple(law for module in MODULES for law in vars(module).values() if isinstance(law, Law))
+EVERY: tuple[Law, ...] = tuple(law for module in MODULES for law in vars(module).values() if isinstance(law, Law))
+
+# Those that rewrite graphs, in the order in which they are tried; the others are used where a loop is planned.
+LAWS: tuple[Law, ...] = tuple(law for law in EVERY if law not in vars(parts).values())
 
 
 def laws_at(root: type[Op], fast_math: bool) -> tuple[Law, ...]:
