@@ -91,10 +91,8 @@ def measured(
     clocked = emit(program, name, locations=False, probe="clock")
     own = {symbol: sizes[symbol] for symbol in workspace_sizes(program)}
     with np.errstate(all="ignore"):
-        probes: list[dict[str, Any]] = [
-            {},
-            {"tick": clock.tick, "THREADS": 1},
-        ]  # one clock tells the time of one thread
+        # one clock tells the time of one thread
+        probes: list[dict[str, Any]] = [{}, {"tick": clock.tick, "THREADS": 1}]
         modules = zip((plain, clocked), probes, strict=True)
         calls = [_call(module, name, probe, arrays, state, own) for module, probe in modules]
         start = perf_counter()
