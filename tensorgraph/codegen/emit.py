@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 from tensorgraph.codegen.helpers import Definitions, Import, define
 from tensorgraph.codegen.layout import broken, commented, listed
@@ -30,6 +33,7 @@ from tensorgraph.schedule.program import Arena, Program, Statement
 __all__ = ["Module", "Probe", "emit"]
 
 OWN = {*TEAM_NAMES, "call", "carve", "refuse_nan"}  # what may be copied into a module
+FUNCTION = re.compile(r"\bnp\.[a-z][\w.]*(?=\()")
 UPDATE_IMPORTS = (
     Import("collections", "deque", "deque"),
     Import("functools", "partial", "partial"),
@@ -154,11 +158,14 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
         If a size cannot be told from the inputs.
     """
     customs = _custom_names(program)
-    speller = Speller(program, customs, Namer([*_taken(program), *customs.values()]))
+    namer = Namer([*_taken(program), *customs.values()])
+    speller = Speller(program, customs, namer)
     lines = _Lines(program, speller, locations, probe)
-    workspace, held, updates = _workspace(program, speller, lines.compute, probe)
+    functions: dict[str, str] = {}
+    compute, blocks = ([_named(line, functions, namer) for line in part] for part in (lines.compute, lines.functions))
+    workspace, held, updates = _workspace(program, speller, compute, probe)
     workspace += ["", ""]
-    head = [*workspace, *lines.functions, *_compute_head(program, held)]
+    head = [*workspace, *blocks, *_compute_head(program, held)]
     before = {True: len(workspace), False: len(head)}
     starts = zip(lines.starts, program.statements, strict=True)
     values = {node: each.node for each in program.reduced for node in (each.parts, each.joined)}
@@ -173,9 +180,28 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
     if program.blocks:
         cores = max(block.cut.cores for block in program.blocks)
         constants.append(f"THREADS = {cores}  # that share loops: results do not depend on their number")
+    constants += [f"{bound} = {function}" for function, bound in sorted(functions.items())]
     given = {name: function for function, name in customs.items()}
     definitions = _definitions(program, customs, probe)
-    return Module(_summary(program, name), definitions, constants, [*head, *lines.compute], given, offsets, updates)
+    return Module(_summary(program, name), definitions, constants, [*head, *compute], given, offsets, updates)
+
+
+def _named(line: str, functions: dict[str, str], namer: Namer) -> str:
+    """The line with NumPy's functions under names of the module: one is found in a fifth of the time of ``np.add``."""
+
+    def name(found: re.Match[str]) -> str:
+        function = found[0]
+        known: Any = np
+        for part in function.split(".")[1:]:
+            known = getattr(known, part, None)
+        if not callable(known):
+            return function  # what is wrong with a statement is said where it runs
+        if function not in functions:
+            functions[function] = namer(function.replace(".", "_"))
+        return functions[function]
+
+    code, mark, comment = line.partition("  # ")
+    return line if line.lstrip().startswith("#") else f"{FUNCTION.sub(name, code)}{mark}{comment}"
 
 
 def _summary(program: Program, name: str) -> list[str]:

@@ -48,7 +48,7 @@ def test_rows_are_data() -> None:
     assert first.bytes == 4 * (32 * 4 + 4 * 3 + 32 * 3)
     assert first.measured is None
     assert 0 < first.share <= 1
-    assert source[first.line - 1].strip().startswith("matmul = np.dot(x, w1, ")
+    assert source[first.line - 1].strip().startswith("matmul = np_dot(x, w1, ")
     assert (last.name, last.op, last.type) == ("parameters", "multiply, subtract", "float32[23]")
     assert last.flops == 2 * 23
     assert source[last.line - 1] == "    # 23 elements of w1, b1, w2, b2"

@@ -13,6 +13,18 @@ from typing import Any
 
 import numpy as np
 
+np_add_reduce = np.add.reduce
+np_asarray = np.asarray
+np_copyto = np.copyto
+np_divide = np.divide
+np_empty = np.empty
+np_exp = np.exp
+np_log = np.log
+np_maximum_reduce = np.maximum.reduce
+np_multiply = np.multiply
+np_negative = np.negative
+np_subtract = np.subtract
+
 
 def carve(*sizes: int) -> list[Any]:
     """One block of memory, cut into pieces of so many bytes that begin at multiples of 64."""
@@ -46,24 +58,24 @@ def compute(logits, labels, memory):
     """The outputs."""
     m0, m1, m2, m3, m4, m5, expand_dims, astype, d_subtract, d_divide = memory
     batch = logits.shape[0]
-    max_1 = np.maximum.reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
-    subtract = np.subtract(logits, max_1, m1)  # float32[batch, 10]
-    exp = np.exp(subtract, m2)  # float32[batch, 10]
-    sum_1 = np.add.reduce(exp, axis=(1,), out=m3, keepdims=True)  # float32[batch, 1]
-    log = np.log(sum_1, m4)  # float32[batch, 1]
-    rows_1 = np.subtract(subtract, log, m1)  # float32[batch, 10]
+    max_1 = np_maximum_reduce(logits, axis=(1,), out=m0, keepdims=True)  # float32[batch, 1]
+    subtract = np_subtract(logits, max_1, m1)  # float32[batch, 10]
+    exp = np_exp(subtract, m2)  # float32[batch, 10]
+    sum_1 = np_add_reduce(exp, axis=(1,), out=m3, keepdims=True)  # float32[batch, 1]
+    log = np_log(sum_1, m4)  # float32[batch, 1]
+    rows_1 = np_subtract(subtract, log, m1)  # float32[batch, 10]
     slice_1 = labels[:, None]  # int64[batch, 1]
-    gather = np.asarray(rows_1[expand_dims, slice_1], order="C")  # float32[batch, 1]
-    sum_2 = np.add.reduce(gather, axis=(0, 1), out=m5)  # float32[]
+    gather = np_asarray(rows_1[expand_dims, slice_1], order="C")  # float32[batch, 1]
+    sum_2 = np_add_reduce(gather, axis=(0, 1), out=m5)  # float32[]
     del gather
-    divide = np.divide(sum_2, astype, m5)  # float32[]
-    loss = np.negative(divide)  # float32[]
+    divide = np_divide(sum_2, astype, m5)  # float32[]
+    loss = np_negative(divide)  # float32[]
 
     # gradient
-    d_log = np.divide(d_subtract, sum_1, m3)  # float32[batch, 1]
-    d_exp = np.multiply(d_log, exp, m2)  # float32[batch, 10]
-    d_subtract_2 = np.empty((batch, 10), np.float32)  # float32[batch, 10]
-    np.copyto(d_subtract_2, d_exp)
+    d_log = np_divide(d_subtract, sum_1, m3)  # float32[batch, 1]
+    d_exp = np_multiply(d_log, exp, m2)  # float32[batch, 10]
+    d_subtract_2 = np_empty((batch, 10), np.float32)  # float32[batch, 10]
+    np_copyto(d_subtract_2, d_exp)
     d_subtract_2[expand_dims, slice_1] += d_divide
 
     return (loss, d_subtract_2)

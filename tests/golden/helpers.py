@@ -18,6 +18,19 @@ c = np.array([0.0, 2.0, 4.0], dtype=np.float64)  # float64[3]
 c_1 = np.array(1, np.float64)
 c_1_5 = np.array(1.5, np.float64)
 c_0 = np.array(0, np.float64)
+np_add = np.add
+np_add_reduce = np.add.reduce
+np_array = np.array
+np_copyto = np.copyto
+np_exp = np.exp
+np_isfinite = np.isfinite
+np_log = np.log
+np_logical_not = np.logical_not
+np_maximum_reduce = np.maximum.reduce
+np_negative = np.negative
+np_reciprocal = np.reciprocal
+np_squeeze = np.squeeze
+np_subtract = np.subtract
 
 
 def call(function: Any, *operands: Any, results: Any) -> Any:
@@ -67,25 +80,25 @@ def compute(x, memory):
     """The outputs."""
     m0, m1, m2, m3, m4, m5 = memory
     n = x.shape[0]
-    np.negative(x, m0)
-    np.exp(m0, m0)
-    np.add(m0, c_1, m0)
-    sigmoid_1 = np.reciprocal(m0, m0)  # float64[n, 3]
-    y = np.add(sigmoid_1, kept)  # float64[n, 3]
-    np.copyto(m0, y)
+    np_negative(x, m0)
+    np_exp(m0, m0)
+    np_add(m0, c_1, m0)
+    sigmoid_1 = np_reciprocal(m0, m0)  # float64[n, 3]
+    y = np_add(sigmoid_1, kept)  # float64[n, 3]
+    np_copyto(m0, y)
     m0[:, 0] = c_1_5
     index_set_1 = m0  # float64[n, 3]
-    np.maximum.reduce(index_set_1, axis=(1,), out=m3, keepdims=True, initial=-np.inf)
-    np.isfinite(m3, m4)
-    np.logical_not(m4, m4)
-    np.copyto(m3, c_0, where=m4)
-    np.subtract(index_set_1, m3, m2)
-    np.exp(m2, m2)
-    np.add.reduce(m2, axis=(1,), out=m5, keepdims=True)
-    np.log(m5, m5)
-    np.add(m5, m3, m5)
-    np.copyto(m1, np.squeeze(m5, axis=(1,)))
+    np_maximum_reduce(index_set_1, axis=(1,), out=m3, keepdims=True, initial=-np.inf)
+    np_isfinite(m3, m4)
+    np_logical_not(m4, m4)
+    np_copyto(m3, c_0, where=m4)
+    np_subtract(index_set_1, m3, m2)
+    np_exp(m2, m2)
+    np_add_reduce(m2, axis=(1,), out=m5, keepdims=True)
+    np_log(m5, m5)
+    np_add(m5, m3, m5)
+    np_copyto(m1, np_squeeze(m5, axis=(1,)))
     logsumexp_1 = m1  # float64[n]
     z = call(cubed, logsumexp_1, results=[(np.float64, (n,))])  # float64[n]
 
-    return (np.array(z), np.array(c), y, np.array(x))
+    return (np_array(z), np_array(c), y, np_array(x))

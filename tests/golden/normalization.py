@@ -14,6 +14,12 @@ from typing import Any
 import numpy as np
 
 c_1e_05 = np.array(1e-05, np.float64)
+np_add = np.add
+np_divide = np.divide
+np_dot = np.dot
+np_multiply = np.multiply
+np_sqrt = np.sqrt
+np_subtract = np.subtract
 
 
 def carve(*sizes: int) -> list[Any]:
@@ -41,21 +47,22 @@ def workspace(state, batch):
     dim_size = np.asarray(batch)  # int64[]
     astype = np.asarray(dim_size.astype(np.float64))  # float64[]
     squeeze_2 = np.squeeze(m4, (0,))  # float64[8]
-    return (scale, m0, m1, m2, m3, m4, m5, broadcast_to, squeeze, astype, squeeze_2)
+    scale_row = scale.reshape((1, 8))
+    return (m0, m1, m2, m3, m4, m5, broadcast_to, squeeze, astype, squeeze_2, scale_row)
 
 
 def compute(x, memory):
     """The outputs."""
-    scale, m0, m1, m2, m3, m4, m5, broadcast_to, squeeze, astype, squeeze_2 = memory
-    np.dot(broadcast_to, x, m0)  # float64[1, 8]
-    divide = np.divide(squeeze, astype, m1)  # float64[8]
-    centred = np.subtract(x, divide, m2)  # float64[batch, 8]
-    multiply = np.multiply(scale, centred, m3)  # float64[batch, 8]
-    multiply_2 = np.multiply(centred, centred, m2)  # float64[batch, 8]
-    np.dot(broadcast_to, multiply_2, m4)  # float64[1, 8]
-    divide_2 = np.divide(squeeze_2, astype, m5)  # float64[8]
-    add = np.add(divide_2, c_1e_05, m5)  # float64[8]
-    sqrt = np.sqrt(add, m5)  # float64[8]
-    divide_3 = np.divide(multiply, sqrt)  # float64[batch, 8]
+    m0, m1, m2, m3, m4, m5, broadcast_to, squeeze, astype, squeeze_2, scale_row = memory
+    np_dot(broadcast_to, x, m0)  # float64[1, 8]
+    divide = np_divide(squeeze, astype, m1)  # float64[8]
+    centred = np_subtract(x, divide, m2)  # float64[batch, 8]
+    multiply = np_multiply(scale_row, centred, m3)  # float64[batch, 8]
+    multiply_2 = np_multiply(centred, centred, m2)  # float64[batch, 8]
+    np_dot(broadcast_to, multiply_2, m4)  # float64[1, 8]
+    divide_2 = np_divide(squeeze_2, astype, m5)  # float64[8]
+    add = np_add(divide_2, c_1e_05, m5)  # float64[8]
+    sqrt = np_sqrt(add, m5)  # float64[8]
+    divide_3 = np_divide(multiply, sqrt)  # float64[batch, 8]
 
     return (divide_3,)

@@ -18,6 +18,12 @@ import numpy as np
 
 c_1_0 = np.array(1.0, np.float32)
 c_0_1 = np.array(0.1, np.float32)
+np_add = np.add
+np_divide = np.divide
+np_dot = np.dot
+np_multiply = np.multiply
+np_subtract = np.subtract
+np_tanh = np.tanh
 
 
 def carve(*sizes: int) -> list[Any]:
@@ -57,6 +63,8 @@ def workspace(state, batch):
     d_matmul_2 = w2.T  # float32[2, 3]
     d_add = np.array(np.broadcast_to(np.float32(1.0), (1, batch)))  # float32[1, batch]
     d_matmul_5 = m0.T  # float32[3, batch]
+    b1_row = b1.reshape((1, 3))
+    b2_row = b2.reshape((1, 2))
 
     update = []
 
@@ -65,47 +73,47 @@ def workspace(state, batch):
         partial(np.multiply, c_0_1, gradients, gradients),
         partial(np.subtract, parameters, gradients, parameters),
     ]
-    return (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply,
-        d_matmul_2, d_add, d_matmul_5, update)
+    return (w1, w2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply,
+        d_matmul_2, d_add, d_matmul_5, b1_row, b2_row, update)
 
 
 def compute(x, y, memory):
     """The outputs; the next values of the state are written to it."""
-    (w1, b1, w2, b2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply,
-        d_matmul_2, d_add, d_matmul_5, update) = memory
+    (w1, w2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply, d_matmul_2,
+        d_add, d_matmul_5, b1_row, b2_row, update) = memory
 
     # hidden
-    matmul = np.dot(x, w1, m0)  # float32[batch, 3]
-    add = np.add(matmul, b1, m0)  # float32[batch, 3]
-    tanh = np.tanh(add, m0)  # float32[batch, 3]
+    matmul = np_dot(x, w1, m0)  # float32[batch, 3]
+    add = np_add(matmul, b1_row, m0)  # float32[batch, 3]
+    tanh = np_tanh(add, m0)  # float32[batch, 3]
 
     # out
-    matmul_2 = np.dot(tanh, w2, m1)  # float32[batch, 2]
-    predicted = np.add(matmul_2, b2, m1)  # float32[batch, 2]
+    matmul_2 = np_dot(tanh, w2, m1)  # float32[batch, 2]
+    predicted = np_add(matmul_2, b2_row, m1)  # float32[batch, 2]
 
-    subtract = np.subtract(predicted, y, m1)  # float32[batch, 2]
-    np.dot(reshape, reshape_2, m2)  # float32[1, 1]
-    loss = np.divide(squeeze, astype)  # float32[]
+    subtract = np_subtract(predicted, y, m1)  # float32[batch, 2]
+    np_dot(reshape, reshape_2, m2)  # float32[1, 1]
+    loss = np_divide(squeeze, astype)  # float32[]
 
     # gradient, hidden
     d_matmul = x.T  # float32[4, batch]
 
     # gradient
-    d_multiply_2 = np.multiply(d_multiply, subtract, m1)  # float32[batch, 2]
+    d_multiply_2 = np_multiply(d_multiply, subtract, m1)  # float32[batch, 2]
 
     # gradient, out
-    d_matmul_3 = np.dot(d_multiply_2, d_matmul_2, m3)  # float32[batch, 3]
+    d_matmul_3 = np_dot(d_multiply_2, d_matmul_2, m3)  # float32[batch, 3]
 
     # gradient, hidden
-    d_tanh = np.multiply(tanh, tanh, m4)  # float32[batch, 3]
-    d_tanh_2 = np.subtract(c_1_0, d_tanh, m4)  # float32[batch, 3]
-    d_tanh_3 = np.multiply(d_matmul_3, d_tanh_2, m3)  # float32[batch, 3]
-    np.dot(d_matmul, d_tanh_3, d_w1)  # float32[4, 3]
-    np.dot(d_add, d_tanh_3, d_b1)  # float32[1, 3]
+    d_tanh = np_multiply(tanh, tanh, m4)  # float32[batch, 3]
+    d_tanh_2 = np_subtract(c_1_0, d_tanh, m4)  # float32[batch, 3]
+    d_tanh_3 = np_multiply(d_matmul_3, d_tanh_2, m3)  # float32[batch, 3]
+    np_dot(d_matmul, d_tanh_3, d_w1)  # float32[4, 3]
+    np_dot(d_add, d_tanh_3, d_b1)  # float32[1, 3]
 
     # gradient, out
-    np.dot(d_matmul_5, d_multiply_2, d_w2)  # float32[3, 2]
-    np.dot(d_add, d_multiply_2, d_b2)  # float32[1, 2]
+    np_dot(d_matmul_5, d_multiply_2, d_w2)  # float32[3, 2]
+    np_dot(d_add, d_multiply_2, d_b2)  # float32[1, 2]
 
     outputs = (loss,)
     deque(map(operator.call, update), 0)  # all at once, whatever interrupts
