@@ -60,6 +60,7 @@ class Speller:
         self._inline = inline
         node, names = statement.node, self._program.names
         comment = ", ".join(map(str, node.types))
+        comment += f": {len(self._program.joint[node])} values side by side" if node in self._program.joint else ""
         if statement.copied:
             assert statement.buffer is not None
             return commented(f"{statement.buffer.name}[...] = {self._operand(node)}", comment)

@@ -115,22 +115,15 @@ def _memory(program: Program) -> list[Definition]:
     count = threads[0] if len(threads) == 1 else f"max({', '.join(threads)})"
     found = [_defined("pieces", carved[0])] if common else []
     found += [_defined("own", f"[{carved[1]} for _ in range({count})]")] if own else []
-    arenas: dict[str, Definition] = {}
     for buffer in program.buffers:
-        arena = buffer.arena
-        if arena is None:
-            made = f"np.ndarray({_listed(buffer.type)}, np.{buffer.type.dtype.name}, {places[buffer.slot]})"
-            found.append(_defined(buffer.name, f"[{made} for piece in own]" if buffer.slot in program.own else made))
-            continue
-        if arena.name not in arenas:
-            code = f"np.ndarray(({arena.size},), np.{arena.dtype.name}, {places[buffer.slot]})"
-            arenas[arena.name] = _defined(arena.name, code)
-            found.append(arenas[arena.name])
         kind = buffer.type
-        end = buffer.offset + int(kind.size) if isinstance(kind.size, int) else buffer.offset
-        code = f"{arena.name}[{buffer.offset}:{end}]"
-        code += "" if kind.ndim == 1 else f".reshape({_listed(kind)})"
-        found.append(_defined(buffer.name, code, str(kind)))
+        if buffer.whole:
+            code = f"{buffer.whole}[{buffer.offset}:{buffer.offset + kind.size}]"
+            code += "" if kind.ndim == 1 else f".reshape({_listed(kind)})"
+            found.append(_defined(buffer.name, code, str(kind)))
+            continue
+        made = f"np.ndarray({_listed(kind)}, np.{kind.dtype.name}, {places[buffer.slot]})"
+        found.append(_defined(buffer.name, f"[{made} for piece in own]" if buffer.slot in program.own else made))
     return found
 
 

@@ -157,12 +157,12 @@ def compile_graph(
     if options.debug_nans:
         graph = record("compute next values apart", with_next_values(graph))
     machine = options.machine or Machine.detect()
-    program: Program = plan(graph, machine)
+    program: Program = plan(graph, machine, apart=options.debug_nans)
     record("plan", program, program.laws)
     module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
     if options.check:
-        whole = plan(graph, replace(machine, l2=1 << 60)) if program.blocks else program  # a value at a time
+        whole = plan(graph, replace(machine, l2=1 << 60), apart=True)  # a value at a time
         record("check", check_stages(name, stages, whole, fast_math=options.fast_math))
     return Kernel(name, program, module, stages, structure)
 

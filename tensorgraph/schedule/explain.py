@@ -303,6 +303,8 @@ class _Reasons:
             return f"by rows in the loop of {statement.block.name}"
         if statement.copied:
             return "copied beside other values that updates read"
+        if node in self._program.joint:
+            return f"{len(self._program.joint[node])} values side by side, by one call"
         if node.op.view and statement.buffer is None:
             return "a view: nothing is moved" if len(node.types) == 1 else "views: nothing is moved"
         if not isinstance(node.op, Elementwise):

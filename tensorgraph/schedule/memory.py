@@ -15,7 +15,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from tensorgraph.ir.dims import DimLike, evaluate_dim
+from tensorgraph.ir.dims import DimLike, dim_key, evaluate_dim
 from tensorgraph.ir.names import Namer
 from tensorgraph.ir.types import TensorType
 from tensorgraph.schedule.program import Arena, Buffer
@@ -69,11 +69,24 @@ class Pool:
 
     def arena(self, arena: Arena, names: Sequence[str], types: Sequence[TensorType]) -> list[Buffer]:
         """Memory for values side by side: one buffer each, with names to wish for."""
-        slot = self._slot(arena.size * arena.dtype.itemsize, False, None)
-        parts = zip(names, types, arena.offsets(), strict=True)
-        made = [Buffer(self._namer(name), kind, slot, arena, offset) for name, kind, offset in parts]
-        self.buffers += made
-        return made
+        row = TensorType(arena.dtype, (arena.size,))
+        whole = Buffer(arena.name, row, self._slot(row.nbytes, False, None))
+        self.buffers.append(whole)
+        return self.parts(whole, types, arena.offsets(), names)
+
+    def parts(
+        self, whole: Buffer, types: Sequence[TensorType], offsets: Sequence[DimLike], names: Sequence[str] = ()
+    ) -> list[Buffer]:
+        """Parts of a row, so many elements after its beginning."""
+        found = []
+        for i, (kind, offset) in enumerate(zip(types, offsets, strict=True)):
+            key = whole.name, kind.key(), dim_key(offset)
+            if key not in self._known:
+                name = self._namer(names[i] if names else f"{whole.name}_{i}")
+                self._known[key] = made = Buffer(name, kind, whole.slot, whole.name, offset)
+                self.buffers.append(made)
+            found.append(self._known[key])
+        return found
 
     def _slot(self, nbytes: DimLike, own: bool, wished: Entry | None) -> int:
         """A free piece, or a new one, that is made as large as this."""

@@ -34,6 +34,7 @@ from tensorgraph.schedule.places import (
     row_major_nodes,
 )
 from tensorgraph.schedule.program import Arena, Buffer, Program, Statement, Update
+from tensorgraph.schedule.sides import Sides, find_sides
 from tensorgraph.schedule.updates import Pattern, find_updates
 
 __all__ = ["MODULE_NAMES", "RESERVED", "TEAM_NAMES", "plan"]
@@ -54,9 +55,12 @@ SMALL = 1024  # bytes: less is not worth a line that frees it
 BLOCK = 4096  # elements: fewer at a time are not worth the calls
 
 
-def plan(graph: Graph, machine: Machine = Machine.reference) -> Program:
-    """Order the statements and give each result its memory: in the graph's own order, unless another needs less."""
-    facts = _Facts(graph, machine)
+def plan(graph: Graph, machine: Machine = Machine.reference, *, apart: bool = False) -> Program:
+    """Order the statements and give each result its memory: in the graph's own order, unless another needs less.
+
+    With `apart`, no call computes several values side by side.
+    """
+    facts = _Facts(graph, machine, apart)
     program = _Placement(facts, graph.nodes).program()
     for order in islice(orders(facts.work()), 1):
         other = _Placement(facts, [graph.nodes[i] for i in order]).program()
@@ -69,9 +73,10 @@ def plan(graph: Graph, machine: Machine = Machine.reference) -> Program:
 class _Facts:
     """The decisions about one graph that do not depend on the order of its statements, each taken once."""
 
-    def __init__(self, graph: Graph, machine: Machine) -> None:
+    def __init__(self, graph: Graph, machine: Machine, apart: bool) -> None:
         self.graph = graph
         self.machine = machine
+        self.apart = apart
         self.names = name_nodes(graph, reserved=RESERVED)
         self.symbols = symbols_of(graph)
         self.taken = [*self.names.values(), *self.symbols, *RESERVED]
@@ -177,15 +182,20 @@ class _Placement:
         self.graph = facts.graph
         self.updates = facts.updates
         namer = Namer(facts.taken)
-        self.nodes, self.blocks = find_blocks(nodes, facts.finder(), namer)
+        finder = facts.finder()
+        found, self.blocks = find_blocks(nodes, finder, namer)
         self.block = {node: block for block in self.blocks for node in block.nodes}
         self.reduced = [each for block in self.blocks for each in block.reduced]
         self.joins = {each.joined: each.node for each in self.reduced}
-        self.names = dict(facts.names) if self.reduced else facts.names
-        self.roots = dict(facts.roots) if self.reduced else facts.roots
+        self.sides = self._sides(found, finder.readers)
+        self.nodes = self.sides.nodes
+        self.rows = {side.row: side for side in self.sides.of.values()}
+        self.names = dict(facts.names)
+        self.roots = {node: frozenset(map(self._memory, roots)) for node, roots in facts.roots.items()}
         for node, parts, joined in self.reduced:
             self.names.update({parts: namer(f"{facts.names[node]}_lanes"), joined: facts.names[node]})
             self.roots[parts] = frozenset([parts])
+        self.roots.update({row: frozenset([row]) for row in self.rows})
         self.pool = Pool(facts.symbols, namer)
         example = dict.fromkeys(facts.symbols, EXAMPLE)
         for block in self.blocks:
@@ -218,7 +228,9 @@ class _Placement:
                 buffer: Buffer | None = None
                 if value in facts.direct:
                     buffer = part(*facts.direct[value])
-                elif value in facts.buffered or isinstance(node.op, InLanes):
+                elif value in self.sides.of:
+                    buffer = self._part(value, last, deaths)
+                elif value in facts.buffered or isinstance(node.op, InLanes) or node in self.sides.joint:
                     ready = self._written_over(node, deaths.get(position, ()))
                     before = [self.places[source] for source in ready]
                     for source, old in zip(ready, before, strict=True):
@@ -227,8 +239,7 @@ class _Placement:
                     buffer = self.pool.take(self._kind(node), before, own=self._inside(node))
                     deaths.setdefault(last[value], []).append(value)
                 if buffer is not None:
-                    self.places[node] = self.places[value] = buffer
-                    self.lasting |= {node, value}
+                    self._put(node, value, buffer)
                 filled = buffer is None and node not in self.block and is_filled(node, self._ways(node))
                 scratch = self._scratch(node) if buffer is not None or filled or node in self.block else ()
                 rowwise = filled or node in self.block or value in facts.ordered or node.op.view
@@ -242,8 +253,42 @@ class _Placement:
         return Program(
             self.graph, self.names, tuple(self.bound), tuple(statements), tuple(updates), tuple(self.pool.buffers),
             self.pool.slots, self.pool.own, self.places, _picks(self.graph), self._copied(), facts.machine,
-            tuple(self.blocks),
+            tuple(self.blocks), {row: side.members for row, side in self.sides.joint.items()},
         )  # fmt: skip
+
+    def _sides(self, nodes: list[Node], readers: Mapping[Node, Sequence[Node]]) -> Sides:
+        """What one call computes side by side."""
+        facts = self.facts
+        no = {*facts.direct, *facts.copies, *facts.kept, *self.block, *(each.node for each in self.reduced)}
+        if facts.apart:
+            return Sides(nodes)
+        sizes = dict.fromkeys(facts.symbols, EXAMPLE)
+        return find_sides(nodes, lambda node: node in facts.buffered and node not in no, readers, sizes)
+
+    def _memory(self, node: Node) -> Node:
+        """The node by whose memory a value's is told."""
+        return self.sides.of[node].row if node in self.sides.of else node
+
+    def _part(self, value: Node, last: Mapping[Node, int], deaths: dict[int, list[Node]]) -> Buffer:
+        """The part of a row in which a value lies; the row is made for the first of them."""
+        side = self.sides.of[value]
+        if side.row not in self.places:
+            self._put(side.row, side.row, self.pool.take(side.row.type))
+            deaths.setdefault(last[side.row], []).append(side.row)
+        return self.places[value]
+
+    def _put(self, node: Node, value: Node, buffer: Buffer) -> None:
+        """Note where a value lies, and, of values side by side, where each does."""
+        self.places[node] = self.places[value] = buffer
+        self.lasting |= {node, value}
+        side = self.rows.get(node)
+        if side is not None:
+            parts = self.pool.parts(buffer, [member.type for member in side.members], side.offsets())
+            self.places.update(zip(side.members, parts, strict=True))
+            self.lasting.update(side.members)
+            self.names[node] = buffer.name
+            if node in self.sides.joint:  # no statement gives these another name
+                self.names.update({m: part.name for m, part in zip(side.members, parts, strict=True)})
 
     def _runs(self, node: Node) -> bool:
         """Whether a statement computes it in every call; what is bound instead is noted."""
@@ -315,7 +360,7 @@ class _Placement:
         fresh: set[Node] = set()
         last: dict[Node, int] = {}
         ends = self._ends()
-        parts = {each.parts for each in self.reduced}
+        parts = {*(each.parts for each in self.reduced), *self.sides.joint}
         for position, node in enumerate(self.nodes):
             if node.op.leaf or node in self.facts.fixed or node in self.updates.inside:
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -29,15 +29,15 @@ class Buffer:
     ----------
     slot
         Which piece of the workspace it lies in: buffers that are never alive together may share one.
-    arena, offset
-        The arena that it is a part of, if it is, and the number of elements before it.
+    whole, offset
+        The name of the row that it is a part of, if it is, and the number of elements before it.
     """
 
     name: str
     type: TensorType
     slot: int
-    arena: Arena | None = None
-    offset: int = 0
+    whole: str = ""
+    offset: DimLike = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,8 @@ class Program:
         What costs were reckoned for.
     blocks
         Loops over blocks of rows.
+    joint
+        The values that one call computes side by side, by the node of that call.
     """
 
     graph: Graph
@@ -190,6 +192,7 @@ class Program:
     copied: frozenset[Node]
     machine: Machine
     blocks: tuple[Block, ...] = ()
+    joint: Mapping[Node, tuple[Node, ...]] = field(default_factory=dict)
 
     def with_rows(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """These sizes, and the numbers of rows, lanes and threads of each block."""
