@@ -25,6 +25,7 @@ from tensorgraph.ir.provenance import Context, context, located
 from tensorgraph.ops import elementwise, indexing, reduction, shape
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.meta import Override
+from tensorgraph.rewrite.stabilize import stabilized
 
 __all__ = ["pull_back"]
 
@@ -56,7 +57,7 @@ class Applied:
 def pull_back(
     seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node], *, independent: bool = False
 ) -> list[Tensor | None]:
-    """Cotangents of `wrt` for cotangents of other nodes.
+    """Cotangents of `wrt` for cotangents of other nodes, whose formulas are made stable first.
 
     Parameters
     ----------
@@ -77,7 +78,9 @@ def pull_back(
     GradientError
         If a node on the way has no derivative rule.
     """
-    order = topological([node for node, _ in seeds], stop=frozenset(wrt) if independent else frozenset())
+    stable = stabilized([node for node, _ in seeds], wrt)
+    seeds = [(node, value) for node, (_, value) in zip(stable, seeds, strict=True)]
+    order = topological(stable, stop=frozenset(wrt) if independent else frozenset())
     active = _active(order, wrt)
     found: dict[Node, list[Cotangent]] = {}
     for node, value in seeds:
