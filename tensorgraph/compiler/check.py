@@ -20,6 +20,7 @@ from tensorgraph.ir.leaves import Placeholder
 from tensorgraph.ir.node import Node, Result, substitute
 from tensorgraph.ir.provenance import Context, context, located
 from tensorgraph.ir.types import Array
+from tensorgraph.ops.custom import Custom
 from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite.law import Law
 from tensorgraph.rewrite.tiers import differs_by_laws
@@ -30,7 +31,9 @@ __all__ = ["check_stages"]
 REPORT = "this is a mistake of tensorgraph, not of the program: please report it"
 
 
-def check_stages(name: str, stages: Sequence[Stage], program: Program, *, fast_math: bool) -> str:
+def check_stages(
+    name: str, stages: Sequence[Stage], program: Program, others: Sequence[Program], *, fast_math: bool
+) -> str:
     """Evaluate the graph after each stage, and run the source, on random inputs.
 
     Parameters
@@ -40,7 +43,9 @@ def check_stages(name: str, stages: Sequence[Stage], program: Program, *, fast_m
     stages
         What the compiler's stages gave.
     program
-        What the source was emitted from.
+        The statements, one for each value: each is compared.
+    others
+        The program itself, and one that has loops over blocks of rows even on few: what they give is compared.
     fast_math
         Whether laws of real numbers were allowed.
 
@@ -58,9 +63,12 @@ def check_stages(name: str, stages: Sequence[Stage], program: Program, *, fast_m
     checker = _Checker(name, graphs[0][1], fast_math)
     found = trials(graphs[0][1])
     for trial in found:
+        checker.hold_functions(graphs[0][1], trial)
         for (_, before), (stage, after) in pairwise(graphs):
             checker.hold_stage(stage, before, after, trial)
         checker.hold_source(program, trial)
+        for other in others:
+            checker.hold_whole(other, trial)
     sizes = " and ".join(filter(None, map(str, found)))
     what = f"{len(graphs) - 1} stages and {len(program.statements)} statements agree with the interpreter"
     return f"{what}{f', for {sizes}' if sizes else ''}"
@@ -85,6 +93,17 @@ class _Checker:
         self._fast_math = fast_math
         # Inputs in place of variables, so that graphs are evaluated on other values than those of the moment.
         self._stand_ins = {v: Node(Placeholder(f"state {i}", v.type)) for i, v in enumerate(traced.variables)}
+
+    def hold_functions(self, graph: Graph, trial: Trial) -> None:
+        """Refuse users' functions that give another result each time: there is nothing to compare with."""
+        nodes = [node for node in graph.nodes if isinstance(node.op, Custom)]
+        if not nodes:
+            return
+        first, again = evaluate(nodes, trial.arrays), evaluate(nodes, trial.arrays)
+        for node, one, other in zip(nodes, first, again, strict=True):
+            if not _same(one, other):
+                why = f"{node.op.name} gives another result each time for the same operands, so nothing can be compared"
+                raise self._located(node, f"{why}: compile without check=, or make it a function of its operands")
 
     def hold_stage(self, stage: Stage, before: Graph, after: Graph, trial: Trial) -> None:
         """Hold a stage to the tiers of the laws that it used."""
@@ -126,10 +145,21 @@ class _Checker:
         for (node, found), wanted in zip(ran.values, evaluate(nodes, trial.arrays), strict=True):
             self._hold_statement(node, found, wanted, trial)
         if ran.failure is not None:
-            node = ran.at or program.graph.outputs[0]
-            why = f"{type(ran.failure).__name__}: {ran.failure}".partition("\n")[0]
-            raise self._wrong(node, f"the source of {_described(node)} raises {why}", trial)
+            raise self._raised(program, ran, trial)
         self._hold_results(program, ran, trial)
+
+    def hold_whole(self, program: Program, trial: Trial) -> None:
+        """Hold what a program gives to the interpreter, or where its loops add up rows, to the law by which they do."""
+        inputs = [trial.arrays[node] for node in program.graph.inputs]
+        ran = watched(program, self._name, inputs, trial.arrays, trial.sizes, whole=True)
+        if ran.failure is not None:
+            raise self._raised(program, ran, trial)
+        self._hold_results(program, ran, trial)
+
+    def _raised(self, program: Program, ran: Watched, trial: Trial) -> Exception:
+        node = ran.at or program.graph.outputs[0]
+        why = f"{type(ran.failure).__name__}: {ran.failure}".partition("\n")[0]
+        return self._wrong(node, f"the source of {_described(node)} raises {why}", trial)
 
     def _hold_statement(self, node: Node, found: Sequence[Array | None], wanted: Any, trial: Trial) -> None:
         parts = wanted if isinstance(wanted, tuple) else (wanted,)
@@ -147,7 +177,10 @@ class _Checker:
         labels = [f"output {i}" for i in range(len(graph.outputs))]
         labels += [f"the next value of {label_of(variable)}" for variable, _ in graph.updates]
         for mine, label, root in zip(found, labels, self._roots(graph, len(graph.outputs)), strict=True):
-            why = differs_from_interpreter([mine], self._graph_of([root]), self._arrays(trial))
+            whole, arrays = self._graph_of([root]), self._arrays(trial)
+            why = differs_from_interpreter([mine], whole, arrays)
+            if why is not None and program.laws:
+                why = differs_by_laws(whole, whole, program.laws, arrays, [mine])
             if why is not None:
                 raise self._wrong(root, f"the source gives {label} wrongly: {_place(why)}", trial)
 
@@ -167,10 +200,13 @@ class _Checker:
         return [trial.arrays[node] for node in (*self._inputs, *self._stand_ins)]
 
     def _wrong(self, node: Node, why: str, trial: Trial) -> Exception:
-        origin = node if node.primal is None else node.primal
         sizes = f", for {trial}" if trial.sizes else ""
+        return self._located(node, f"{why}{sizes}; {REPORT}")
+
+    def _located(self, node: Node, what: str) -> Exception:
+        origin = node if node.primal is None else node.primal
         with context(Context(origin.scope, None, origin.site)):
-            return located(CompileError(f"{self._name}: check: {why}{sizes}; {REPORT}"))
+            return located(CompileError(f"{self._name}: check: {what}"))
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -22,6 +22,7 @@ from tensorgraph.ir.tree import Tree, flatten_tree
 from tensorgraph.passes.fold import drop_identities, fold_constants
 from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite.law import Law
+from tensorgraph.schedule.blocks import FINE, Grain
 from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.plan import plan
 from tensorgraph.schedule.program import Program
@@ -162,8 +163,9 @@ def compile_graph(
     module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
     if options.check:
-        whole = plan(graph, replace(machine, l2=1 << 60), apart=True)  # a value at a time
-        record("check", check_stages(name, stages, whole, fast_math=options.fast_math))
+        apart = plan(graph, machine, apart=True, grain=Grain(values=1 << 60))  # a value at a time
+        fine = plan(graph, machine, grain=FINE)
+        record("check", check_stages(name, stages, apart, (fine, program), fast_math=options.fast_math))
     return Kernel(name, program, module, stages, structure)
 
 
