@@ -18,7 +18,8 @@ from tensorgraph.codegen.runtime import call, carve, refuse_nan
 from tensorgraph.codegen.sizes import read_sizes, size_expressions, workspace_sizes
 from tensorgraph.codegen.statements import Speller
 from tensorgraph.codegen.team import POOL, share
-from tensorgraph.codegen.workspace import definitions, identifiers, pruned, state_layout, update_lines
+from tensorgraph.codegen.tidy import identifiers, tidied
+from tensorgraph.codegen.workspace import definitions, pruned, state_layout, update_lines
 from tensorgraph.errors import CompileError
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.names import Namer, is_literal, symbols_of
@@ -283,7 +284,7 @@ def _workspace(
     used = identifiers(compute)
     kept = pruned(definitions(program, speller), [*used, *identifiers(update)])
     held = [name for name in dict.fromkeys([*state, *(d.name for d in kept)]) if name in used]
-    read = identifiers([*update, *(line for d in kept for line in d.lines)]).union(held)
+    read = {*identifiers([*update, *(line for d in kept for line in d.lines)]), *held}
     arguments = ", ".join(["state", *workspace_sizes(program)])
     lines = [*broken(f"def workspace({arguments}):"), '    """Memory of one call at a time, and views of it."""']
     lines += _unpacked([name if name in read else "_" for name in state], "state")
@@ -325,6 +326,7 @@ class _Lines:
         self.functions: list[str] = []
         self.starts: list[tuple[bool, int]] = []  # whether in a function, and at which line
         self._program, self._speller, self._probe = program, speller, probe
+        self._values = set(program.names.values())
         place = ""
         for block, group in groupby(program.statements, key=lambda statement: statement.block):
             statements = list(group)
@@ -340,11 +342,16 @@ class _Lines:
                 self.starts.append((False, len(self.compute)))
                 self.compute += speller.statement(statement) + self._probed(len(self.starts) - 1, statement)
         self._end()
+        outside = [at for inner, at in self.starts if not inner]
+        self.compute, outside = tidied(self.compute, self._values, outside)
+        moved = iter(outside)
+        self.starts = [(inner, at if inner else next(moved)) for inner, at in self.starts]
 
     def _block(self, block: Block, statements: Sequence[Statement]) -> None:
         first = len(self.starts)
         probed = lambda i, statement: self._probed(first + i, statement)  # noqa: E731
         lines, starts = block_function(self._program, block, statements, self._speller, probed)
+        lines, starts = tidied(lines, self._values, starts)
         self.starts += [(True, len(self.functions) + start) for start in starts]
         self.functions += [*lines, "", ""]
         self.compute += ["", *loop_lines(self._program, block, statements, self._speller)]

@@ -14,6 +14,7 @@ from tensorgraph.codegen.helpers import Import, define
 from tensorgraph.codegen.layout import broken, listed
 from tensorgraph.codegen.runtime import arranged, borrow, checked, give_back, held, load_state, save_state
 from tensorgraph.codegen.sizes import size_expressions, workspace_sizes
+from tensorgraph.codegen.tidy import identifiers
 from tensorgraph.codegen.workspace import state_layout
 from tensorgraph.errors import CompileError
 from tensorgraph.files import atomic_write
@@ -116,19 +117,23 @@ def _step(program: Program, name: str, structure: Tree) -> list[str]:
     lines.append('    """Run once: gives the outputs, and puts the next values into the state."""')
     for node in inputs:
         lines += _check(node, names[node], {})
-    lines += [f"    {symbol} = {text}" for symbol, text in sizes.items()]
+    again = []
     for node in inputs:
         own = [f"{names[node]}.shape[{axis}]" for axis in range(node.type.ndim)]
         plain = (isinstance(n, int) or sizes.get(str(n)) == text for n, text in zip(node.type.shape, own, strict=True))
         if not all(plain):
-            lines += _check(node, names[node], sizes)
+            again += _check(node, names[node], sizes)
+    read = identifiers([*again, *workspace_sizes(program), *sizes.values()])
+    lines += [f"    {symbol} = {text}" for symbol, text in sizes.items() if symbol in read]
+    lines += again
     keys = listed([f"{names[node]}.shape" for node in inputs])
     call = f"compute({', '.join([*(names[node] for node in inputs), 'memory[1]'])})"
-    make = ", ".join(["rows", *workspace_sizes(program)])
+    given = ", ".join(["rows", *workspace_sizes(program)])
+    make = "workspace" if given == "rows" else f"lambda rows: workspace({given})"
     lines += [
         *broken(f"    spaces = SPACES.setdefault({keys}, {{}})"),
         '    with np.errstate(all="ignore"):',
-        *broken(f"        memory = borrow(spaces, state, STATE, ROWS, lambda rows: workspace({make}))"),
+        *broken(f"        memory = borrow(spaces, state, STATE, ROWS, {make})"),
         *broken(f"        outputs = {call}"),
         "    give_back(spaces, memory)",
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tensorgraph.codegen.layout import broken, commented, listed
 from tensorgraph.codegen.statements import Speller, view_text
+from tensorgraph.codegen.tidy import identifiers
 from tensorgraph.ir.dims import Dim, DimLike
 from tensorgraph.ir.leaves import Constant, Variable
 from tensorgraph.ir.names import is_literal
@@ -19,9 +19,7 @@ from tensorgraph.ops.shape import BroadcastTo
 from tensorgraph.schedule.places import fixed_nodes
 from tensorgraph.schedule.program import Arena, Part, Program, Ref, Update
 
-__all__ = ["Definition", "definitions", "identifiers", "pruned", "state_layout", "update_lines"]
-
-NAME = re.compile(r"[A-Za-z_]\w*")
+__all__ = ["Definition", "definitions", "pruned", "state_layout", "update_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +31,9 @@ class Definition:
     reads: frozenset[str] = field(default_factory=frozenset)
 
 
-def identifiers(lines: Iterable[str]) -> set[str]:
-    """The names in lines of source, comments left out."""
-    return {name for line in lines for name in NAME.findall(line.partition("#")[0])}
-
-
 def _defined(name: str, code: str, comment: str = "") -> Definition:
     lines = commented(f"{name} = {code}", comment) if comment else broken(f"    {name} = {code}")
-    return Definition(name, lines, frozenset(NAME.findall(code)))
+    return Definition(name, lines, frozenset(identifiers([code])))
 
 
 def pruned(found: Sequence[Definition], needed: Iterable[str]) -> list[Definition]:
@@ -145,17 +138,18 @@ def update_lines(program: Program, speller: Speller) -> list[str]:
     """The lines that list the calls of all updates."""
     lines = ["", "    update = []"]
     for update in program.updates:
-        lines += _update(program, update, speller)
+        lines += _update(program, update, speller) if update.steps else []
     return lines
 
 
 def _update(program: Program, update: Update, speller: Speller) -> list[str]:
-    arenas = [*update.state, *update.work]
     members = ", ".join(program.names[node] for node in update.state[0].members[:8])
     more = len(update.state[0].members) - 8
     members += f" and {more} more" if more > 0 else ""
     lines = ["", *_comment(f"{update.size} elements of {members}")]
-    flat = [line for arena in arenas for line in _flat(program, arena)]
+    read = {ref for step in update.steps for ref in (*step.operands, step.out)}
+    rows = [arena for i, arena in enumerate(update.state) if Part("state", i) in read]
+    flat = [line for arena in rows for line in _flat(program, arena)]
     if update.size <= update.block:
         texts: dict[Ref, str] = {Part("state", i): a.name for i, a in enumerate(update.state)}
         texts |= {Part("work", i): a.name for i, a in enumerate(update.work)}

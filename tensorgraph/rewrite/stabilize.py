@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from tensorgraph.ir.leaves import Placeholder
 from tensorgraph.ir.node import Node, substitute, topological
 from tensorgraph.ir.op import Op
+from tensorgraph.ops.meta import StopGradient
 from tensorgraph.rewrite.law import Law
 from tensorgraph.rewrite.laws import stability
 
@@ -69,6 +70,12 @@ def _stable(node: Node) -> Node:
         for law in BY_ROOT.get(type(node.op), ()):
             made = law.apply(node)
             if made is not None:
-                node, applied = made, True
+                node, applied = _held(made) if law is stability.softmax_centred else made, True
                 break
     return node
+
+
+def _held(softmax: Node) -> Node:
+    """With the largest element held constant: a softmax does not depend on it, so that its derivative is 0."""
+    top = softmax.inputs[0].inputs[0].inputs[1]  # of exp(x - top)
+    return substitute([softmax], {top: Node(StopGradient(), top)})[0]

@@ -31,6 +31,7 @@ from tensorgraph.ops import indexing as ix
 from tensorgraph.ops import reduction as r
 from tensorgraph.ops import shape as sh
 from tensorgraph.ops import transcendental as t
+from tensorgraph.ops.meta import StopGradient
 from tensorgraph.rewrite.law import Sample, Sides, law, node_law
 from tensorgraph.rewrite.match import constant_of
 
@@ -137,6 +138,8 @@ def _centred(x: Node, axis: tuple[int, ...]) -> bool:
     if not isinstance(x.op, e.Subtract):
         return False
     whole, top = x.inputs
+    if isinstance(top.op, StopGradient):
+        top = top.inputs[0]
     if isinstance(top.op, e.Minimum) and constant_of(top.inputs[1]) is not None:
         top = top.inputs[0]
     return isinstance(top.op, r.Max) and top.op.axis == axis and _broadcasts(top) and top.inputs[0] is whole
