@@ -94,7 +94,7 @@ def compile(
     ------
     InputError
         If an input is no placeholder, is given twice or is missing; if an update has another shape or dtype
-        than its parameter.
+        than its parameter; if `machine` is none.
     CompileError
         If there is nothing to compute; if `name` is no name for a function; if a size can be told from no input; if
         the update of a layer's state would be dropped; if a stage does not stand the check.
@@ -118,6 +118,8 @@ def compile(
         raise located(CompileError("compile: there is nothing to compute: give outputs or updates"))
     if not name.isidentifier() or keyword.iskeyword(name):
         raise located(CompileError(f"compile: name={name!r} is no name for a function"))
+    if machine is not None and not isinstance(machine, Machine):
+        raise located(InputError(f"compile: machine={machine!r} is no tg.Machine"))
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)

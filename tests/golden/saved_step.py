@@ -86,6 +86,8 @@ def checked(label: str, array: Any, dtype: str, shape: tuple[Any, ...], text: st
     """An input as an array in row-major order; ValueError if it does not fit. A size of None is any."""
     array = np.asarray(array, order="C")
     found = f"{array.dtype}{list(array.shape)}"
+    if array.dtype != dtype and np.can_cast(array.dtype, dtype, "safe"):
+        array = array.astype(dtype)
     if array.dtype != dtype:
         raise ValueError(f"input {label!r} is {text} and was given {found}: cast it with .astype({dtype!r})")
     fits = array.ndim == len(shape) and all(n in {None, m} for n, m in zip(shape, array.shape, strict=True))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from tensorgraph.array.functions import exp, log, sqrt, sum
+from tensorgraph.array.functions import exp, log, sqrt, sum, where
 from tensorgraph.array.tensor import Tensor, apply, asarray
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import elementwise as e
@@ -21,8 +23,8 @@ def log_of_exp(x: Tensor) -> Sides:
 
 @law(tier="reals")
 def exp_of_log(x: Tensor) -> Sides:
-    """exp(log(x)) = x"""
-    return exp(log(x)), x
+    """exp(log(x)) = x for x >= 0; NaN for others"""
+    return exp(log(x)), where(x >= 0, x, math.nan)
 
 
 @law(tier="reals")
@@ -33,8 +35,8 @@ def exp_times_exp(x: Tensor, y: Tensor) -> Sides:
 
 @law(tier="reals")
 def square_of_sqrt(x: Tensor) -> Sides:
-    """sqrt(x) * sqrt(x) = x"""
-    return sqrt(x) * sqrt(x), x
+    """sqrt(x) * sqrt(x) = x for x >= 0; NaN for others"""
+    return sqrt(x) * sqrt(x), where(x >= 0, x, math.nan)
 
 
 @law(tier="reals")
