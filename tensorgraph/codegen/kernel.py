@@ -62,7 +62,7 @@ class Stage:
     >>> import tensorgraph as tg
     >>> x = tg.placeholder((3,), "float64", name="x")
     >>> [stage.name for stage in tg.compile(x, tg.exp(x)).stages]
-    ['trace', 'drop identities', 'fold constants', 'simplify', 'plan', 'emit']
+    ['trace', 'drop identities', 'fold constants', 'simplify', 'lay out', 'plan', 'emit']
     """
 
     name: str

@@ -9,7 +9,7 @@ from tensorgraph.codegen.layout import broken, commented, listed
 from tensorgraph.codegen.statements import Speller, view_text
 from tensorgraph.codegen.tidy import identifiers
 from tensorgraph.ir.dims import Dim, DimLike
-from tensorgraph.ir.leaves import Constant, Variable
+from tensorgraph.ir.leaves import Constant, TurnedStorage, Variable
 from tensorgraph.ir.names import is_literal
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import spell
@@ -94,7 +94,8 @@ def _member(program: Program, arena: Arena, node: Node, offset: int) -> Definiti
     code = f"{arena.name}[{offset}:{end}]"
     if node.type.ndim != 1:
         code += f".reshape({_listed(node.type)})"
-    return _defined(program.names[node], code, str(node.type))
+    turned = isinstance(node.op, Variable) and isinstance(node.op.storage, TurnedStorage)
+    return _defined(program.names[node], code, f"{node.type}{', stored transposed' if turned else ''}")
 
 
 def _memory(program: Program) -> list[Definition]:

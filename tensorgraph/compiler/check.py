@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,11 +16,12 @@ from tensorgraph.errors import CompileError
 from tensorgraph.interpret.agreement import differs_from_interpreter
 from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.graph import Graph, label_of
-from tensorgraph.ir.leaves import Placeholder
-from tensorgraph.ir.node import Node, Result, substitute
+from tensorgraph.ir.leaves import Placeholder, TurnedStorage, Variable
+from tensorgraph.ir.node import Node, Result, substitute, topological
 from tensorgraph.ir.provenance import Context, context, located
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
+from tensorgraph.ops.shape import PermuteDims
 from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite.law import Law
 from tensorgraph.rewrite.tiers import differs_by_laws
@@ -139,62 +140,95 @@ class _Checker:
 
     def hold_source(self, program: Program, trial: Trial) -> None:
         """Hold every statement of the source to the interpreter."""
-        inputs = [trial.arrays[node] for node in program.graph.inputs]
-        ran = watched(program, self._name, inputs, trial.arrays, trial.sizes)
+        arrays = self._known(program.graph, trial)
+        inputs = [arrays[node] for node in program.graph.inputs]
+        ran = watched(program, self._name, inputs, arrays, trial.sizes)
         nodes = [node for node, _ in ran.values]
-        for (node, found), wanted in zip(ran.values, evaluate(nodes, trial.arrays), strict=True):
-            self._hold_statement(node, found, wanted, trial)
+        for (node, found), wanted in zip(ran.values, evaluate(nodes, arrays), strict=True):
+            self._hold_statement(node, found, wanted, arrays, trial)
         if ran.failure is not None:
             raise self._raised(program, ran, trial)
-        self._hold_results(program, ran, trial)
+        self._hold_results(program, ran, arrays, trial)
 
     def hold_whole(self, program: Program, trial: Trial) -> None:
         """Hold what a program gives to the interpreter, or where its loops add up rows, to the law by which they do."""
-        inputs = [trial.arrays[node] for node in program.graph.inputs]
-        ran = watched(program, self._name, inputs, trial.arrays, trial.sizes, whole=True)
+        arrays = self._known(program.graph, trial)
+        inputs = [arrays[node] for node in program.graph.inputs]
+        ran = watched(program, self._name, inputs, arrays, trial.sizes, whole=True)
         if ran.failure is not None:
             raise self._raised(program, ran, trial)
-        self._hold_results(program, ran, trial)
+        self._hold_results(program, ran, arrays, trial)
 
     def _raised(self, program: Program, ran: Watched, trial: Trial) -> Exception:
         node = ran.at or program.graph.outputs[0]
         why = f"{type(ran.failure).__name__}: {ran.failure}".partition("\n")[0]
         return self._wrong(node, f"the source of {_described(node)} raises {why}", trial)
 
-    def _hold_statement(self, node: Node, found: Sequence[Array | None], wanted: Any, trial: Trial) -> None:
+    def _hold_statement(
+        self, node: Node, found: Sequence[Array | None], wanted: Any, known: Mapping[Node, Array], trial: Trial
+    ) -> None:
         parts = wanted if isinstance(wanted, tuple) else (wanted,)
         for i, (mine, other) in enumerate(zip(found, parts, strict=True)):
             if mine is None or _same(mine, other):
                 continue
             root = node if len(parts) == 1 else Result(node, i)
-            why = differs_from_interpreter([mine], self._graph_of([root]), self._arrays(trial))
+            why = differs_from_interpreter([mine], *self._alone(root, known))
             if why is not None:
                 raise self._wrong(node, f"the source computes {_described(node)} wrongly: {_place(why)}", trial)
 
-    def _hold_results(self, program: Program, ran: Watched, trial: Trial) -> None:
+    def _hold_results(self, program: Program, ran: Watched, known: Mapping[Node, Array], trial: Trial) -> None:
         graph = program.graph
         found = [*ran.outputs, *(ran.state[variable] for variable, _ in graph.updates)]
         labels = [f"output {i}" for i in range(len(graph.outputs))]
         labels += [f"the next value of {label_of(variable)}" for variable, _ in graph.updates]
         for mine, label, root in zip(found, labels, self._roots(graph, len(graph.outputs)), strict=True):
-            whole, arrays = self._graph_of([root]), self._arrays(trial)
+            whole, arrays = self._alone(root, known)
             why = differs_from_interpreter([mine], whole, arrays)
             if why is not None and program.laws:
                 why = differs_by_laws(whole, whole, program.laws, arrays, [mine])
             if why is not None:
                 raise self._wrong(root, f"the source gives {label} wrongly: {_place(why)}", trial)
 
+    def _alone(self, root: Node, known: Mapping[Node, Array]) -> tuple[Graph, list[Array]]:
+        """A graph of one value, with inputs in place of variables as they are stored, and its arrays."""
+        leaves = [node for node in topological([root]) if isinstance(node.op, Variable)]
+        instead = {leaf: Node(Placeholder(f"state {i}", leaf.type)) for i, leaf in enumerate(leaves)}
+        (value,) = substitute([root], instead)
+        graph = Graph([*self._inputs, *instead.values()], [value.without_effects()])
+        return graph, [known[node] for node in (*self._inputs, *leaves)]
+
     def _roots(self, graph: Graph, count: int | None = None) -> list[Node]:
         """The outputs that the user asked for, and next values."""
         return [*graph.outputs[: self._outputs if count is None else count], *(value for _, value in graph.updates)]
 
     def _closed(self, graph: Graph) -> Graph:
-        return self._graph_of(self._roots(graph))
+        """What a stage gives: next values as the variables of the first one have them."""
+        nexts = [_exchanged(value) if _is_turned(variable) else value for variable, value in graph.updates]
+        return self._graph_of([*graph.outputs[: self._outputs], *nexts])
 
     def _graph_of(self, roots: Sequence[Node]) -> Graph:
         """A graph of these, with inputs in place of variables."""
-        values = [node.without_effects() for node in substitute(roots, self._stand_ins)]
+        leaves = [node for node in topological(roots) if isinstance(node.op, Variable)]
+        instead = {leaf: self._stand_in(leaf) for leaf in leaves}
+        values = [node.without_effects() for node in substitute(roots, instead)]
         return Graph([*self._inputs, *self._stand_ins.values()], values)
+
+    def _stand_in(self, leaf: Node) -> Node:
+        """The input in place of a variable; transposed, where a stage has stored it so."""
+        if leaf in self._stand_ins:
+            return self._stand_ins[leaf]
+        return _exchanged(self._stand_ins[self._original(leaf)])
+
+    def _original(self, leaf: Node) -> Node:
+        """The variable of the first stage that a transposed one is."""
+        assert isinstance(leaf.op, Variable) and isinstance(leaf.op.storage, TurnedStorage)  # noqa: PT018 (for mypy)
+        of = leaf.op.storage.of
+        return next(v for v in self._stand_ins if isinstance(v.op, Variable) and v.op.storage is of)
+
+    def _known(self, graph: Graph, trial: Trial) -> dict[Node, Array]:
+        """The arrays of a trial, those of transposed variables too."""
+        turned = [v for v in graph.variables if v not in trial.arrays]
+        return {**trial.arrays, **{v: np.array(trial.arrays[self._original(v)].T, order="C") for v in turned}}
 
     def _arrays(self, trial: Trial) -> list[Array]:
         return [trial.arrays[node] for node in (*self._inputs, *self._stand_ins)]
@@ -207,6 +241,15 @@ class _Checker:
         origin = node if node.primal is None else node.primal
         with context(Context(origin.scope, None, origin.site)):
             return located(CompileError(f"{self._name}: check: {what}"))
+
+
+def _is_turned(variable: Node) -> bool:
+    return isinstance(variable.op, Variable) and isinstance(variable.op.storage, TurnedStorage)
+
+
+def _exchanged(node: Node) -> Node:
+    """A matrix with its axes exchanged."""
+    return Node(PermuteDims((1, 0)), node)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -20,8 +20,10 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import Tree, flatten_tree
 from tensorgraph.passes.fold import drop_identities, fold_constants
+from tensorgraph.passes.layout import lay_out
 from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite.law import Law
+from tensorgraph.rewrite.laws.products import transpose_of_matmul
 from tensorgraph.schedule.blocks import FINE, Grain
 from tensorgraph.schedule.machine import Machine
 from tensorgraph.schedule.plan import plan
@@ -157,6 +159,8 @@ def compile_graph(
     graph = record("fold constants", fold_constants(graph))
     simplified = simplify(graph, fast_math=options.fast_math)
     graph = record("simplify", simplified.graph, simplified.laws)
+    graph, turned = lay_out(graph)
+    record("lay out", graph, {transpose_of_matmul: turned} if turned else {})
     if options.debug_nans:
         graph = record("compute next values apart", with_next_values(graph))
     machine = options.machine or Machine.detect()

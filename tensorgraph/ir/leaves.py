@@ -13,7 +13,7 @@ from tensorgraph.ir.node import SYMBOLIC, VARIABLE, Node
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.types import Array, TensorType
 
-__all__ = ["Constant", "Leaf", "Placeholder", "Storage", "Variable", "constant"]
+__all__ = ["Constant", "Leaf", "Placeholder", "Storage", "TurnedStorage", "Variable", "constant"]
 
 LARGE = 1024  # bytes: larger constants are merged by identity and printed by name
 
@@ -84,6 +84,38 @@ class Storage:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Storage, (self.value, self.trainable)
+
+
+class TurnedStorage(Storage):
+    """The storage of a matrix with its axes exchanged: what is written to one is seen in the other.
+
+    Parameters
+    ----------
+    of
+        The storage.
+    """
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Storage) -> None:
+        self.of = of
+        self.trainable = of.trainable
+
+    @property
+    def value(self) -> Array:
+        """The array that holds the value now, transposed."""
+        return self.of.value.T
+
+    @value.setter
+    def value(self, value: Array) -> None:
+        self.of.value = value.T
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` when another array takes the value's place."""
+        self.of.watch(watcher)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TurnedStorage, (self.of,)
 
 
 class Watcher(Protocol):

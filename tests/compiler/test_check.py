@@ -177,7 +177,7 @@ def test_a_real_step_stands_the_check_and_the_state_stays() -> None:
     stage = kernel.stages[-1]
     assert stage.name == "check"
     count = len(kernel.program.statements)
-    assert stage.value == f"3 stages and {count} statements agree with the interpreter, for batch=3 and batch=5"
+    assert stage.value == f"4 stages and {count} statements agree with the interpreter, for batch=3 and batch=5"
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(np.asarray(value), before[name], strict=True)
     assert kernel.source == tg.compile([x, y], loss, updates, name="step").source
