@@ -23,6 +23,7 @@ from tensorgraph.array.functions import (
     cosh,
     digamma,
     exp,
+    expand_dims,
     floor,
     hypot,
     permute_dims,
@@ -171,6 +172,10 @@ RULES: Mapping[type[Op], Rule] = {
     ix.IndexAdd: Each(lambda n, g, i, x, v, *at: (g, s.gathered(n, g, at))[i] if i < 2 else None),
     # matrix products
     la.Matmul: Adjoint(lambda n, g, a, b: g @ conj(b).mT, lambda n, g, a, b: conj(a).mT @ g),
+    la.Vecdot: Adjoint(
+        lambda n, g, a, b: expand_dims(conj(g), -1) * b,
+        lambda n, g, a, b: expand_dims(g, -1) * a,
+    ),
     # convolution and pooling: linear maps and their transposes
     cv.Conv: Adjoint(
         lambda n, g, x, w: win.conv_input(n, g, conj(w), x),
