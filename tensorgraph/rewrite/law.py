@@ -55,8 +55,8 @@ class Sample:
     build
         Makes the root from one tensor per shape.
     shapes
-        Shapes of its arguments: ``"m n"``, where a letter is any size, a number that size; ``"i:m"`` is an index
-        array, whose values are below 2.
+        Shapes of its arguments: ``"m n"``, where a letter is any size, a capital letter one that is not known, a
+        number that size; ``"i:m"`` is an index array, whose values are below 2.
     """
 
     build: Callable[..., Tensor]

@@ -25,6 +25,9 @@ the formula on real numbers, by mpmath. Units are units in the last place of the
 where the result is smaller; *per term* means: of the sum of the magnitudes of all terms, once for each term, which is
 the measure for sums, since their terms may cancel. *Stable* and *rounded* laws may change the sign of a zero.
 
+Laws that say how BLAS computes a sum (those of the section *Products*) are used when no other applies any more: the
+others would not know the sum again.
+
 No law hides a NaN that the mathematics has: `x / x` at 0, `x - x` and `0 * x` at infinity stay.
 
 ```python
