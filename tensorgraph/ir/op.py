@@ -19,7 +19,7 @@ import numpy as np
 from tensorgraph.ir.dims import Dim, DimLike, evaluate_dim
 from tensorgraph.ir.types import Array, TensorType
 
-__all__ = ["Domain", "Interval", "Op", "Types", "format_attribute", "freeze", "resolve"]
+__all__ = ["Domain", "Interval", "Op", "Types", "cached", "format_attribute", "freeze", "resolve"]
 
 Types: TypeAlias = "TensorType | tuple[TensorType, ...]"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -198,12 +198,12 @@ class Op:
         return f"{type(self).__name__}({inner})"
 
 
-def _cached(function: F) -> F:
+def cached(function: F) -> F:
     """`functools.cache`, typed for classes: to mypy a class whose instances define a hash has none itself."""
     return cast(F, cache(function))
 
 
-@_cached
+@cached
 def attribute_names(cls: type[Op]) -> tuple[str, ...]:
     """Names of an op's attributes: its dataclass fields."""
     # __dataclass_fields__ also lists ClassVars, under another field type.
@@ -211,12 +211,12 @@ def attribute_names(cls: type[Op]) -> tuple[str, ...]:
     return tuple(name for name, field in fields.items() if field._field_type.name == "_FIELD")
 
 
-@_cached
+@cached
 def _template(cls: type[Op]) -> tuple[tuple[str, str | None, str], ...]:
     return tuple((text, field, spec or "") for text, field, spec, _ in Formatter().parse(cls.numpy))
 
 
-@_cached
+@cached
 def _compiled(cls: type[Op], count: int) -> Callable[..., Any]:
     """The spelling as a function of arrays and attributes."""
     names = [f"_{i}" for i in range(count)]

@@ -83,22 +83,26 @@ def simplify(
     most = STEPS * (len(graph.nodes) + 16)
     roots = [*graph.outputs, *(value for _, value in graph.updates)]
     if laws is not None:
-        work = _Work(lambda node: laws(type(node.op)), most, applied)
+        work = _Work(lambda node: [law for law in laws(type(node.op)) if law.takes(_operands(node))], most, applied)
         roots = work.done(roots)
     else:
-        work = _Work(lambda node: laws_at(type(node.op), fast_math, "early"), most, applied)
+        work = _Work(lambda node: laws_at(type(node.op), fast_math, "early", _operands(node)), most, applied)
         roots = work.done(roots)
         settled = work.nodes
-        if any(laws_at(cls, fast_math, "late") for cls in {type(node.op) for node in settled}):
+        if any(laws_at(cls, fast_math, "late", None) for cls in {type(node.op) for node in settled}):
 
             def left(node: Node) -> Sequence[Law]:
-                return laws_at(type(node.op), fast_math, "late" if node in settled else "any")
+                return laws_at(type(node.op), fast_math, "late" if node in settled else "any", _operands(node))
 
             work = _Work(left, most, applied, work.used)
             roots = work.done(roots)
     outputs, values = roots[: len(graph.outputs)], roots[len(graph.outputs) :]
     updates = [(variable, value) for (variable, _), value in zip(graph.updates, values, strict=True)]
     return Simplified(Graph(graph.inputs, outputs, updates), dict(work.used))
+
+
+def _operands(node: Node) -> frozenset[type[Op]]:
+    return frozenset([type(source.op) for source in node.inputs])
 
 
 class _Work:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal, TypeAlias
 
-from tensorgraph.ir.op import Op
+from tensorgraph.ir.op import Op, cached
 from tensorgraph.rewrite.law import Law
 from tensorgraph.rewrite.laws import algebra, powers, products, reals, scalars, scatter, stability, structure
 
@@ -22,9 +22,25 @@ LAWS: tuple[Law, ...] = tuple(law for module in MODULES for law in vars(module).
 LATE = frozenset(law for law in vars(products).values() if isinstance(law, Law))
 
 
-def laws_at(root: type[Op], fast_math: bool, when: When = "any") -> tuple[Law, ...]:
-    """Laws that may replace an operation of this class: all, or those that come early, or late, when they are done."""
-    return _index(fast_math, when).get(root, ())
+@cached
+def laws_at(
+    root: type[Op], fast_math: bool, when: When = "any", operands: frozenset[type[Op]] | None = None
+) -> tuple[Law, ...]:
+    """Laws that may replace an operation of this class.
+
+    Parameters
+    ----------
+    root
+        The class.
+    fast_math
+        Whether laws of tier *reals* are among them.
+    when
+        All, or those that come early, or late, when the early ones are done.
+    operands
+        The classes of what the operands are, if known: without the laws that need others.
+    """
+    found = _index(fast_math, when).get(root, ())
+    return found if operands is None else tuple(law for law in found if law.takes(operands))
 
 
 @cache

@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorgraph.array.functions import abs, logical_not, maximum, minimum, negative, where
 from tensorgraph.array.tensor import Tensor, apply, asarray
+from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import elementwise as e
 from tensorgraph.rewrite.law import Condition, Sample, Sides, law, node_law
@@ -112,6 +113,7 @@ def zero_sub(x: Tensor) -> Sides:
 
 @node_law(
     e.Multiply,
+    operands=(e.Negative,),
     samples=[Sample(lambda x: -x * 3, ("m n",)), Sample(lambda x: 0.5 * -x, ("m n",))],
     kinds="f",
 )
@@ -124,7 +126,11 @@ def neg_times_constant(node: Node) -> Tensor | None:
     return None
 
 
-@node_law(e.Negative, samples=[Sample(lambda x: -(x * 3), ("m n",)), Sample(lambda x: -(0.5 * x), ("m n",))])
+@node_law(
+    e.Negative,
+    operands=(e.Multiply,),
+    samples=[Sample(lambda x: -(x * 3), ("m n",)), Sample(lambda x: -(0.5 * x), ("m n",))],
+)
 def neg_of_constant_times(node: Node) -> Tensor | None:
     """-(x * c) = x * (-c)"""
     (product,) = node.inputs
@@ -137,7 +143,11 @@ def neg_of_constant_times(node: Node) -> Tensor | None:
     return None
 
 
-@node_law(e.Negative, samples=[Sample(lambda x: -(3 / x), ("m n",)), Sample(lambda x: -(x / 3), ("m n",))])
+@node_law(
+    e.Negative,
+    operands=(e.Divide,),
+    samples=[Sample(lambda x: -(3 / x), ("m n",)), Sample(lambda x: -(x / 3), ("m n",))],
+)
 def neg_of_constant_over(node: Node) -> Tensor | None:
     """-(c / x) = (-c) / x, and -(x / c) = x / (-c)"""
     (quotient,) = node.inputs
@@ -173,7 +183,9 @@ def square_of_abs(x: Tensor) -> Sides:
 # ---- division
 
 
-@node_law(e.Divide, samples=[Sample(lambda x: x / 4, ("m n",)), Sample(lambda x: x / -0.125, ("m n",))])
+@node_law(
+    e.Divide, operands=(Constant,), samples=[Sample(lambda x: x / 4, ("m n",)), Sample(lambda x: x / -0.125, ("m n",))]
+)
 def div_power_of_two(node: Node) -> Tensor | None:
     """x / 2**k = x * 2**-k"""
     x, c = node.inputs

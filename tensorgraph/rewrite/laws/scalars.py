@@ -50,6 +50,7 @@ def _mean(x: Tensor) -> Tensor:
 
 @node_law(
     e.Multiply,
+    operands=(e.Multiply,),
     samples=[
         Sample(lambda x: 3.0 * (0.7 * x), ("m n",)),
         Sample(lambda x: (x * _mean(x)) * 0.3, ("2 n",)),
@@ -73,7 +74,13 @@ def _fit(a: Node, b: Node) -> bool:
     return x is None or y is None or 1 / LARGEST <= math.fabs(float(x) * float(y)) <= LARGEST
 
 
-@node_law(e.Add, samples=[Sample(lambda x: x * _mean(x) + x * _mean(x), ("2 n",))], tier="stable", kinds="d")
+@node_law(
+    e.Add,
+    operands=(e.Multiply,),
+    samples=[Sample(lambda x: x * _mean(x) + x * _mean(x), ("2 n",))],
+    tier="stable",
+    kinds="d",
+)
 def twice_scaled(node: Node) -> Tensor | None:
     """a * x + a * x = (2 * a) * x, for a scalar of moderate size"""
     first, second = node.inputs
@@ -83,6 +90,7 @@ def twice_scaled(node: Node) -> Tensor | None:
 
 @node_law(
     e.Multiply,
+    operands=(e.Divide,),
     samples=[Sample(lambda x, y: (1 / x) * y, ("m n", "m n")), Sample(lambda x, y: y * (1 / x), ("m n", "n"))],
     tier="stable",
 )

@@ -184,7 +184,9 @@ def _plain_softmax(x: Tensor) -> Tensor:
     return weights / sum(weights, axis=1, keepdims=True)
 
 
-@node_law(e.Divide, samples=[Sample(_plain_softmax, ("m n",))], tier="stable", ulp=2 * ULP, kinds="f")
+@node_law(
+    e.Divide, operands=(t.Exp,), samples=[Sample(_plain_softmax, ("m n",))], tier="stable", ulp=2 * ULP, kinds="f"
+)
 def softmax_centred(node: Node) -> Tensor | None:
     """exp(x) / sum(exp(x)) = exp(x - max(x)) / sum(exp(x - max(x)))"""
     found = _softmax(node)

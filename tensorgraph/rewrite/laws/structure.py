@@ -163,6 +163,7 @@ def _unrepeated(node: Node) -> Node:
 
 @node_law(
     *NEAREST,
+    operands=(sh.BroadcastTo, sh.ExpandDims, sh.Reshape, Constant),
     samples=[
         Sample(lambda x, y: x * broadcast_to(y, x.shape), ("m n", "n")),
         Sample(lambda x, y: broadcast_to(y, x.shape) - x, ("m n", "")),
