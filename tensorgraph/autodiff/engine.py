@@ -96,11 +96,13 @@ def pull_back(
                 assert isinstance(total, Cotangent)
                 kept[node] = total.value
             own = _by_own_rule(node, total) if any(source in active for source in node.inputs) else None
+            parts_of: dict[Node, list[Any]] = {}
             for i, source in enumerate(node.inputs):
-                if source in active:
-                    part = _contribution(node, total, i, own)
-                    if part is not None:
-                        found.setdefault(source, []).append(part)
+                part = _contribution(node, total, i, own) if source in active else None
+                if part is not None:
+                    parts_of.setdefault(source, []).append(part)
+            for source, given in parts_of.items():  # those of x * x first: their sum is one of them, doubled
+                found.setdefault(source, []).append(_united(given) if len(given) > 1 else given[0])
     return [kept.get(node) for node in wrt]
 
 
