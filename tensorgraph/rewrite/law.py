@@ -85,6 +85,8 @@ class Law:
         samples also ``d``, for float32 and float64 only.
     samples
         Graphs at whose root it applies.
+    late
+        Whether it waits until no other applies.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Law:
     kinds: str
     samples: tuple[Sample, ...]
     rewrite: Pattern | NodeRewrite
+    late: bool = False
 
     @property
     def roots(self) -> tuple[type[Op], ...]:
@@ -267,6 +270,7 @@ def node_law(
     of: float = 0.0,
     per_term: bool = False,
     kinds: str = "f",
+    late: bool = False,
 ) -> Callable[[Callable[[Node], Tensor | None]], Law]:
     """State a law by a function from a node to what equals it, or to None.
 
@@ -276,7 +280,7 @@ def node_law(
         Classes of operations at which it may apply.
     operands
         Classes of which one of the operands must be, unless it may be any: others are not tried.
-    samples, tier, ulp, of, per_term, kinds
+    samples, tier, ulp, of, per_term, kinds, late
         See `Law`.
 
     Returns
@@ -288,7 +292,7 @@ def node_law(
     def stated(function: Callable[[Node], Tensor | None]) -> Law:
         rewrite = NodeRewrite(roots, frozenset(operands), function)
         statement = _statement(function)
-        return Law(function.__name__, statement, tier, ulp, of, per_term, kinds, tuple(samples), rewrite)
+        return Law(function.__name__, statement, tier, ulp, of, per_term, kinds, tuple(samples), rewrite, late)
 
     return stated
 

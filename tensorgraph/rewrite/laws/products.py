@@ -64,6 +64,7 @@ def rank_one(node: Node) -> Tensor | None:
 
 @node_law(
     r.Sum,
+    late=True,
     samples=[
         Sample(lambda x: sum(x, axis=0), ("m n",)),
         Sample(lambda x: sum(x, axis=0, keepdims=True), ("m n",)),
@@ -84,6 +85,7 @@ def sum_of_rows(node: Node) -> Tensor | None:
 
 @node_law(
     r.Sum,
+    late=True,
     samples=[
         Sample(lambda x, y: sum(x * y, axis=1), ("m n", "m n")),
         Sample(lambda x, y: sum(x * y, axis=1, keepdims=True), ("m n", "n")),
@@ -105,6 +107,7 @@ def sum_of_products_in_rows(node: Node) -> Tensor | None:
 
 @node_law(
     r.Sum,
+    late=True,
     samples=[
         Sample(lambda x: sum(x, axis=1), ("m 64",)),
         Sample(lambda x: sum(x, axis=(1, 2), keepdims=True), ("m 4 16",)),
@@ -125,6 +128,7 @@ def sum_in_rows(node: Node) -> Tensor | None:
 
 @node_law(
     r.Sum,
+    late=True,
     samples=[
         Sample(lambda x, y: sum(x * y, axis=(0, 1)), ("m n", "m n")),
         Sample(lambda x, y: sum(x * y, axis=(0, 1), keepdims=True), ("M 64", "M 64")),
@@ -147,7 +151,7 @@ def sum_of_products(node: Node) -> Tensor | None:
     return reshaped(total, node.type.shape)
 
 
-@node_law(r.Sum, samples=[Sample(sum, ("M 64",))], tier="rounded", ulp=1, per_term=True, kinds="d")
+@node_law(r.Sum, late=True, samples=[Sample(sum, ("M 64",))], tier="rounded", ulp=1, per_term=True, kinds="d")
 def sum_of_long_rows(node: Node) -> Tensor | None:
     """sum(x) = sum(vecdot(x, ones)) over all axes, where there are many rows of 64 numbers or more"""
     x = Tensor(node.inputs[0])
