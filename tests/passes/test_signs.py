@@ -47,6 +47,9 @@ def names(*outputs: tg.Tensor, inputs: list[tg.Tensor]) -> list[str]:
         (lambda x, y, s: y - tg.expand_dims(tg.vecdot(-x, y), 1), ["vecdot", "add"]),
         (lambda x, y, s: tg.vecdot(-x, -y), ["vecdot"]),
         (lambda x, y, s: tg.exp(-x) * y, ["negative", "exp", "multiply"]),
+        (lambda x, y, s: tg.tanh(-x * y) + tg.cos(-x * y), ["multiply", "negative", "tanh", "cos", "add"]),  # once
+        (lambda x, y, s: tg.softmax(-x, axis=1), ["negative", "max", "subtract", "exp", "sum", "divide"]),
+        (lambda x, y, s: (-x) - s, ["negative", "subtract"]),
         (lambda x, y, s: (x + x) * 0.5, []),
         (lambda x, y, s: x + x, ["multiply"]),
         (lambda x, y, s: (x * y + x * y) * 0.25, ["multiply", "multiply"]),

@@ -106,13 +106,13 @@ def neg_of_factor(node: Node) -> Tensor | None:
 @node_law(
     e.Subtract,
     operands=(e.Negative,),
-    samples=[Sample(lambda x, y: -x - y, ("m n", "m n")), Sample(lambda x, y: -x - y, ("m n", ""))],
+    samples=[Sample(lambda x, y: -x - y, ("m n", "m n"))],
     tier="stable",
 )
 def neg_minus(node: Node) -> Tensor | None:
-    """(-x) - y = -(x + y), where x is as large as the difference (the sign of zero may differ)"""
+    """(-x) - y = -(x + y), where both are as large as the difference (the sign of zero may differ)"""
     x, y = node.inputs
-    if not _negates(x, node):
+    if not _negates(x, node) or _is_smaller(y, node):  # a smaller one may be the largest element, for a softmax
         return None
     sunk = _sunk(x.inputs[0], _is_smaller)
     return -(Tensor(x.inputs[0]) + Tensor(y)) if sunk is None else sunk - Tensor(y)
@@ -189,6 +189,16 @@ def dot_of_neg(node: Node) -> Tensor | None:
 
 
 # ---- where they sink
+
+
+@node_law(e.Subtract, operands=(e.Negative,), samples=[Sample(lambda x: -x - 3, ("m n",))])
+def neg_minus_constant(node: Node) -> Tensor | None:
+    """(-x) - c = (-c) - x"""
+    x, c = node.inputs
+    number = constant_of(c)
+    if number is None or number.dtype.kind != "f" or not isinstance(x.op, e.Negative):
+        return None
+    return asarray(-number) - Tensor(x.inputs[0])
 
 
 @node_law(
