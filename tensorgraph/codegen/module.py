@@ -140,8 +140,8 @@ def _step(program: Program, name: str, structure: Tree) -> list[str]:
     lines += again
     keys = listed([f"{names[node]}.shape" for node in inputs])
     call = f"compute({', '.join([*(names[node] for node in inputs), 'memory[1]'])})"
-    given = ", ".join(["rows", *workspace_sizes(program)])
-    make = "workspace" if given == "rows" else f"lambda rows: workspace({given})"
+    given = ", ".join(["arrays", *workspace_sizes(program)])
+    make = "workspace" if given == "arrays" else f"lambda arrays: workspace({given})"
     lines += [
         *broken(f"    spaces = SPACES.setdefault({keys}, {{}})"),
         '    with np.errstate(all="ignore"):',

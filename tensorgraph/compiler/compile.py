@@ -22,11 +22,12 @@ from tensorgraph.ir.tree import Tree, flatten_tree
 from tensorgraph.passes.fold import drop_identities, fold_constants
 from tensorgraph.passes.layout import lay_out
 from tensorgraph.passes.simplify import simplify
+from tensorgraph.passes.sizes import with_free_names
 from tensorgraph.rewrite.law import Law
 from tensorgraph.rewrite.laws.products import transpose_of_matmul
 from tensorgraph.schedule.blocks import FINE, Grain
 from tensorgraph.schedule.machine import Machine
-from tensorgraph.schedule.plan import plan
+from tensorgraph.schedule.plan import RESERVED, plan
 from tensorgraph.schedule.program import Program
 
 __all__ = ["Options", "Updates", "compile", "compile_graph"]
@@ -154,7 +155,7 @@ def compile_graph(
         clock = now
         return value
 
-    record("trace", graph)
+    graph = record("trace", with_free_names(graph, RESERVED))
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
     simplified = simplify(graph, fast_math=options.fast_math)

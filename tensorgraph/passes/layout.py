@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorgraph.ir.dims import same_shape
+from tensorgraph.ir.dims import dim_key, product, same_shape
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.leaves import TurnedStorage, Variable
 from tensorgraph.ir.node import Node
@@ -78,8 +78,11 @@ class _Finder:
         products += [reader for reader in outer if reader not in turns]
         if not self._kept.isdisjoint(turns) or not all(isinstance(node.op, Matmul) for node in products):
             return None
-        forward = [reader in turns for reader in outer if reader.primal is None]
-        return found if forward and all(forward) else None
+        forward = [reader for reader in outer if reader.primal is None]
+        if not forward or not all(reader in turns for reader in forward):
+            return None
+        # the products of one example read a weight once, and go along its rows either way
+        return None if all(_is_row(node) for node in products if node.primal is None) else found
 
     def _updated(self, variable: Node) -> _Unit | None:
         """Everything that leads to the next value of a variable, element by element; None if something else does."""
@@ -109,6 +112,10 @@ class _Finder:
         if not own.isdisjoint(self._kept) or not unit.variables.isdisjoint(self._copied):
             return False
         return all(reader in unit.inside for node in own - {variable} for reader in self._readers.get(node, ()))
+
+
+def _is_row(node: Node) -> bool:
+    return dim_key(product(node.type.shape[:-1])) == 1
 
 
 def _transposes(node: Node) -> bool:

@@ -1,9 +1,9 @@
 """Blocks: operations that go row by row share a loop over blocks of rows: what they hand over stays in the cache.
 
 An operation goes row by row along the first axis if each row of its result follows from the same row of its
-operands, and from operands that have no such axis: elementwise operations, reductions over other axes, and views
-that leave the first axis alone. A reduction over the rows joins the loop too (see `tensorgraph.schedule.lanes`).
-Statements in between that need a whole result wait until the loop is over.
+operands, and from operands that have no such axis: elementwise operations, reductions and sums of products over
+other axes, and views that leave the first axis alone. A reduction over the rows joins the loop too (see
+`tensorgraph.schedule.lanes`). Statements in between that need a whole result wait until the loop is over.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tensorgraph.ir.names import Namer
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.elementwise import Elementwise
+from tensorgraph.ops.linalg import Vecdot
 from tensorgraph.ops.reduction import Reduction
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
 from tensorgraph.schedule.cuts import Cut
@@ -213,7 +214,7 @@ def _goes_by_rows(node: Node, length: DimLike, finder: Finder) -> bool:
         first = source.type.ndim and dim_key(source.type.shape[0]) == dim_key(length)
         plain = isinstance(op, (ExpandDims, Squeeze)) and 0 not in op.axis
         return bool(first) and (plain or isinstance(op, Reshape))
-    if not finder.writable(node) or not isinstance(op, (Elementwise, Reduction)):
+    if not finder.writable(node) or not isinstance(op, (Elementwise, Reduction, Vecdot)):
         return False
     if isinstance(op, Reduction):
         return 0 not in op.axis and dim_key(node.inputs[0].type.shape[0]) == dim_key(length)
@@ -227,7 +228,7 @@ def _reduces_rows(node: Node, length: DimLike) -> bool:
 
 def reads_rows(source: Node, node: Node, length: DimLike) -> bool:
     """Whether an operation that goes by rows, or reduces them, reads an operand row by row."""
-    if isinstance(node.op, Elementwise):
+    if isinstance(node.op, (Elementwise, Vecdot)) and node.type.ndim:
         return bool(_by_rows(source, node, length))
     kind = source.types[0]
     return bool(kind.ndim) and dim_key(kind.shape[0]) == dim_key(length)
@@ -252,7 +253,8 @@ def _joins(node: Node, held: set[Node], read: dict[Node, bool], length: DimLike)
 def _by_rows(source: Node, node: Node, length: DimLike) -> bool | None:
     """Whether an operand is read row by row, or whole; None if neither can be."""
     kind = source.types[0]
-    if kind.ndim < node.type.ndim or not kind.ndim:
+    contracted = isinstance(node.op, Vecdot)  # its operands have one axis more than its result
+    if kind.ndim < node.type.ndim + contracted or not kind.ndim:
         return False
     if dim_key(kind.shape[0]) == dim_key(length):
         return True

@@ -48,7 +48,7 @@ MODULE_NAMES = (
     "refuse_nan", "save", "save_state", "tick", "watch", "workspace", "zipfile",
 )  # fmt: skip
 LOCAL_NAMES = (
-    "first", "memory", "outputs", "own", "part", "path", "piece", "pieces", "rows", "spaces", "start", "state",
+    "arrays", "first", "memory", "outputs", "own", "part", "path", "piece", "pieces", "spaces", "start", "state",
     "stop", "thread", "update",
 )  # fmt: skip
 RESERVED = (*MODULE_NAMES, *LOCAL_NAMES)

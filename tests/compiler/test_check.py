@@ -42,8 +42,9 @@ def nearly(x: tg.Tensor) -> Sides:
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, planted: Law) -> None:
-    def with_planted(root, fast_math):
-        return (*laws_at(root, fast_math), *([planted] if root in planted.roots else []))
+    def with_planted(root, fast_math, when, operands):
+        fits = root in planted.roots and (operands is None or planted.takes(operands))
+        return (*laws_at(root, fast_math, when, operands), *([planted] if fits else []))
 
     monkeypatch.setattr(simplify_module, "laws_at", with_planted)
 

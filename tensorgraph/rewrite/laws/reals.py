@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorgraph.array.functions import exp, log, sqrt, sum, where
 from tensorgraph.array.tensor import Tensor, apply, asarray
+from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import elementwise as e
 from tensorgraph.ops import reduction as r
@@ -73,7 +74,7 @@ def _factor(node: Node) -> tuple[Tensor, Tensor] | None:
     return None
 
 
-@node_law(e.Divide, samples=[Sample(lambda x: x / 3.0, ("m n",))], tier="reals")
+@node_law(e.Divide, operands=(Constant,), samples=[Sample(lambda x: x / 3.0, ("m n",))], tier="reals")
 def divide_by_constant(node: Node) -> Tensor | None:
     """x / c = x * (1 / c)"""
     x, c = node.inputs
@@ -85,7 +86,7 @@ def divide_by_constant(node: Node) -> Tensor | None:
     return Tensor(x) * asarray(inverse) if np.isfinite(inverse) else None
 
 
-@node_law(e.Multiply, samples=[Sample(lambda x: 3.0 * x * 0.7, ("m n",))], tier="reals")
+@node_law(e.Multiply, operands=(e.Multiply,), samples=[Sample(lambda x: 3.0 * x * 0.7, ("m n",))], tier="reals")
 def constants_multiplied(node: Node) -> Tensor | None:
     """(x * b) * c = x * (b * c), for constants"""
     outer = _factor(node)
@@ -93,7 +94,7 @@ def constants_multiplied(node: Node) -> Tensor | None:
     return inner[0] * (inner[1] * outer[1]) if outer and inner else None
 
 
-@node_law(e.Add, samples=[Sample(lambda x: (x + 3.0) + 0.7, ("m n",))], tier="reals")
+@node_law(e.Add, operands=(e.Add,), samples=[Sample(lambda x: (x + 3.0) + 0.7, ("m n",))], tier="reals")
 def constants_added(node: Node) -> Tensor | None:
     """(x + b) + c = x + (b + c), for constants"""
     for inner, c in (node.inputs, node.inputs[::-1]):

@@ -195,6 +195,7 @@ def _plain_softmax(x: Tensor) -> Tensor:
 
 @node_law(
     e.Divide,
+    operands=(t.Exp,),
     samples=[Sample(_plain_softmax, ("m n",)), Sample(lambda x: exp(x) / sum(exp(x)), ("3",))],
     tier="stable",
     ulp=CENTRED + 2 * ULP,
