@@ -101,12 +101,13 @@ EMITTED = (
     *KERNELS, "tests/compiler/test_debug_nans.py", "tests/compiler/test_bad_input.py", "tests/compiler/test_check.py",
     "tests/codegen/test_explain.py",
 )  # fmt: skip
+SIMPLIFY = "tests/passes/test_simplify.py -k 'not chains and not time'"  # those take most of a minute
 LAWS = (
-    "tests/passes/test_programs.py", "tests/passes/test_simplify.py", "tests/passes/test_stability.py",
+    "tests/passes/test_programs.py", SIMPLIFY, "tests/passes/test_stability.py",
     "tests/rewrite/test_laws.py -k applies",
 )  # fmt: skip
 PASSES = (
-    "tests/passes/test_simplify.py", "tests/compiler/test_check.py", "tests/passes/test_fold.py", *LAWS,
+    SIMPLIFY, "tests/compiler/test_check.py", "tests/passes/test_fold.py", *LAWS,
     "tests/rewrite/test_laws.py -k wrong",
 )  # fmt: skip
 

@@ -53,8 +53,8 @@ def _tried(request: dict[str, Any], sound: dict[str, bool]) -> dict[str, Any]:
             answer = _forked({**request, "skipped": skipped})
         finally:
             _write(path, original)
-        found = answer["found"]
-        if found is None or found in {"time", "crash"}:
+        found = answer["why"] if answer["found"] == "time" else answer["found"]
+        if found in {None, "crash", ""}:  # the last: the import does not end
             return {**answer, "unsound": skipped}
         if found not in sound:
             sound[found] = _forked({**request, "only": found})["found"] is None
