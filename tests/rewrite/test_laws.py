@@ -12,7 +12,7 @@ from tensorgraph.ops import reduction as r
 from tensorgraph.rewrite import LAWS, Law, Sample, law, node_law
 from tensorgraph.rewrite.law import TIERS, Sides, Tier
 from tests.rewrite.table import PATH, text
-from tests.rewrite.tiers import applies, refuted
+from tests.rewrite.tiers import applies, met, refuted
 
 PROFILE = settings().max_examples
 
@@ -26,6 +26,13 @@ def test_law(one: Law) -> None:
 def test_applies_to_its_samples(one: Law) -> None:
     assert one.samples
     assert all(applies(one, sample) for sample in one.samples)
+
+
+@pytest.mark.parametrize("one", LAWS, ids=lambda one: one.name)
+def test_law_on_samples_of_others(one: Law) -> None:
+    """It keeps its promise, too, where it applies although the sample is about another."""
+    pairs = [(other, s) for other in LAWS if other is not one for s in other.samples if met(one, other, s)]
+    assert not pairs or refuted(one, max(PROFILE, 60), pairs) is None
 
 
 def test_laws_are_named_and_stated() -> None:
