@@ -71,7 +71,10 @@ RULES = (
 )
 ENGINE = (FOUND, "tests/autodiff/test_engine.py", "tests/autodiff/test_hard_points.py", "tests/autodiff/test_custom.py",
           "tests/autodiff/test_complex.py", "tests/autodiff/test_transforms.py")  # fmt: skip
-OPS = (FOUND, "tests/conv/test_window_types.py", "tests/ops", "tests/library/test_primitives.py")
+OPS = (
+    FOUND, "tests/conv/test_window_types.py", "tests/ops", "tests/library/test_primitives.py",
+    "tests/compiler/test_equivalence.py -k number",
+)  # fmt: skip
 WINDOWS = (FOUND, "tests/conv/test_window_types.py", "tests/conv", "tests/library/test_primitives.py")
 PEAKS = "tests/schedule/test_footprint.py -k '(predicted or nothing) and not cnn'"
 KERNELS = (
@@ -103,7 +106,7 @@ EMITTED = (
 )  # fmt: skip
 SIMPLIFY = "tests/passes/test_simplify.py -k 'not chains and not time'"  # those take most of a minute
 LAWS = (
-    "tests/passes/test_programs.py", SIMPLIFY, "tests/passes/test_stability.py",
+    "tests/passes/test_moves.py", "tests/passes/test_programs.py", SIMPLIFY, "tests/passes/test_stability.py",
     "tests/rewrite/test_laws.py -k applies",
 )  # fmt: skip
 PASSES = (
