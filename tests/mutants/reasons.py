@@ -49,6 +49,11 @@ RANK = "It ranks operands by an estimate: what comes of it is taken only where i
 EXAMPLE = "It is part of an example that a law is tried on: another number does as well."
 NEXT = "What is done is taken from the list in the next turn."
 MEMORY = "It keeps what is not read again: a matter of memory."
+COLONS = "What is not said of the last axes is taken whole."
+UFUNC = "The NumPy function calls the same after looking at its arguments."
+BETWEEN = "No integers have a number of bits between those that this tells apart."
+PLACED = "The reshape that follows puts the axes of size 1 where they belong, and another law makes it part of the sum."
+IN_ORDER = "A set of a few small integers is in their order."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -123,6 +128,16 @@ REASONS: Mapping[str, str] = {
     r"numerics/segment\.py: segment_reduce: order\.size -> \(order\.size \+ 1\)": PATHS,
     r"numerics/conv\.py: (conv: groups -> \(1\):2|conv_input_grad: groups -> \(1\):3)": PATHS,
     r"ops/conv\.py: _Convolution\.check: self\.stride -> .*": COUNTED,
+    r"ops/shape\.py: Pad\.statements: types\[0\]\.ndim - axis - 1 -> .*": COLONS,
+    r"ops/reduction\.py: Reduction\.statements: self\.ufunc is None -> .*": UFUNC,
+    r"ops/indexing\.py: IndexAdd\.statements: not self\.distinct and .* -> \(not self\.distinct or .*": PATHS,
+    r"laws/structure\.py: _holds: int\(np\.finfo\(wide\)\.nmant\) \+ 1 -> \(.* \+ 2\)": BETWEEN,
+    r"laws/structure\.py: _holds: narrow\.itemsize \* 8( - .*)? -> \(narrow\.itemsize \* (9|8 \+ .*)\)": BETWEEN,
+    r"laws/structure\.py: _holds: narrow\.itemsize \* 8 - .* <= digits -> \(.* < digits\)": BETWEEN,
+    r"laws/structure\.py: _merged: outer_op\.keepdims( and inner_op\.keepdims)? -> .*": PLACED,
+    r"laws/structure\.py: _merged: sorted\(.*\) -> .*": IN_ORDER,
+    r"laws/structure\.py: sum_of_broadcast: count > 2 \*\* .* -> \(count >= .*": BORDER,
+    r"laws/structure\.py: _composed: slice\(0, 0\) -> \(slice\(1, 0\)\)": EMPTY,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 
