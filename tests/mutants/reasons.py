@@ -131,7 +131,7 @@ REASONS: Mapping[str, str] = {
     r"ops/shape\.py: Pad\.statements: types\[0\]\.ndim - axis - 1 -> .*": COLONS,
     r"ops/reduction\.py: Reduction\.statements: self\.ufunc is None -> .*": UFUNC,
     r"ops/indexing\.py: IndexAdd\.statements: not self\.distinct and .* -> \(not self\.distinct or .*": PATHS,
-    r"laws/structure\.py: _holds: int\(np\.finfo\(wide\)\.nmant\) \+ 1 -> \(.* \+ 2\)": BETWEEN,
+    r"laws/structure\.py: _holds: int\(np\.finfo\(wide\)\.nmant\) \+ 1 -> \(.* (\+ 2|- 1)\)": BETWEEN,
     r"laws/structure\.py: _holds: narrow\.itemsize \* 8( - .*)? -> \(narrow\.itemsize \* (9|8 \+ .*)\)": BETWEEN,
     r"laws/structure\.py: _holds: narrow\.itemsize \* 8 - .* <= digits -> \(.* < digits\)": BETWEEN,
     r"laws/structure\.py: _merged: outer_op\.keepdims( and inner_op\.keepdims)? -> .*": PLACED,

@@ -58,6 +58,13 @@ def test_scalars_known_and_unknown_meet(wrap) -> None:
     assert differs_by_laws(graph, made.graph, list(made.laws), arrays) is None
 
 
+@pytest.mark.parametrize(("dtype", "digits"), [("float16", 11), ("float32", 24), ("float64", 53)])
+def test_sums_of_copies_are_products_while_their_number_is_exact(dtype: str, digits: int) -> None:
+    for count, made in ((2**digits, ["multiply"]), (2**digits + 1, ["broadcast_to", "sum"])):
+        graph = graph_of(lambda x, n=count: tg.sum(tg.broadcast_to(x, (n,))), (), dtype=dtype)
+        assert names(simplify(graph).graph) == made
+
+
 def test_what_laws_make_is_folded_and_merged() -> None:
     graph = graph_of(lambda x: tg.where(tg.asarray(True), x, 2 * x) / 4 - x * 0.25, (3,))
     result = simplify(graph).graph
