@@ -112,6 +112,28 @@ def test_chains(seed: int) -> None:
     assert_same_bits([y + 0.0 for y in found], [y + 0.0 for y in expected])
 
 
+def a_slice(rng: np.random.Generator, size: object) -> slice:
+    """By bounds that are numbers, or half of a size that is not known."""
+    half = [] if isinstance(size, int) else [size // 2]
+    return slice(*rng.choice([None, None, *range(-6, 7), *half], 2), rng.choice([None, 1, 2, -1, -2, -3]))
+
+
+@pytest.mark.parametrize("size", [5, "n"])
+def test_slices_of_slices(size: int | str) -> None:
+    rng = np.random.default_rng(3)
+    x = tg.placeholder((size,), "float64", name="x")
+    merged = 0
+    for _ in range(600):
+        y = x[a_slice(rng, x.shape[0])]
+        graph = tg.Graph([x.node], [y[a_slice(rng, y.shape[0])].node])
+        made = simplify(graph)
+        merged += "slice_slice" in {law.name for law in made.laws}
+        for length in (5,) if size == 5 else (5, 2, 0):
+            arrays = [np.arange(float(length))]
+            assert_same_bits(evaluate_graph(made.graph, arrays)[0], evaluate_graph(graph, arrays)[0])
+    assert merged > 200 or size != 5
+
+
 DTYPES = ("bool", "int8", "uint8", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64", "complex64",
           "complex128")  # fmt: skip
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
 import pytest
 from hypothesis import settings
 
@@ -9,8 +12,9 @@ import tensorgraph as tg
 from tensorgraph.array.tensor import Tensor
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import reduction as r
+from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite import LAWS, Law, Sample, law, node_law
-from tensorgraph.rewrite.law import TIERS, Sides, Tier
+from tensorgraph.rewrite.law import TIERS, Pattern, Sides, Tier
 from tests.rewrite.table import PATH, text
 from tests.rewrite.tiers import applies, met, refuted
 
@@ -39,6 +43,40 @@ def test_laws_are_named_and_stated() -> None:
     assert len({one.name for one in LAWS}) == len(LAWS)
     assert len({one.statement for one in LAWS}) == len(LAWS)
     assert all("=" in one.statement and one.tier in TIERS for one in LAWS)
+
+
+class Negations(ast.NodeTransformer):
+    """Python's ``not``, which gives no tensor, as a function."""
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        function = ast.Name("logical_not", ast.Load())
+        return ast.Call(function, [node.operand], []) if isinstance(node.op, ast.Not) else node
+
+
+NAMES = {**vars(tg), "max": tg.maximum, "min": tg.minimum}
+REMARK = r"(?P<case>,? (for|of) .*)|:.*| \((the|integers|without) .*| \(integers\)"
+EQUATION = re.compile(rf"(?P<left>.+?) = (?P<right>.+?)({REMARK})?")
+POWERS = ("power_", "integer_power_")
+EQUATIONS = [one for one in LAWS if isinstance(one.rewrite, Pattern) or one.name.startswith(POWERS)]
+
+
+@pytest.mark.parametrize("one", EQUATIONS, ids=lambda one: one.name)
+def test_a_law_does_what_it_says(one: Law) -> None:
+    """Its statement, read as a program, uses it, and both sides become the same, unless it speaks of some numbers."""
+    found = EQUATION.fullmatch(one.statement)
+    assert found is not None
+    dtype = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}[one.kinds[-1]]
+    known = {name: tg.placeholder((3,), "bool" if name == "c" else dtype, name=name) for name in "cxyz"}
+    made = []
+    for side in ("left", "right"):
+        tree = ast.fix_missing_locations(Negations().visit(ast.parse(found[side], mode="eval")))
+        value = tg.asarray(eval(compile(tree, one.name, "eval"), NAMES, known))
+        graph = tg.Graph([x.node for x in known.values()], [value.node])
+        made.append(simplify(graph, fast_math=one.tier == "reals"))
+    left, right = made
+    assert one in left.laws
+    assert left.graph == right.graph or found["case"]
 
 
 def test_the_document_lists_them() -> None:

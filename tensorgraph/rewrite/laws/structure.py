@@ -257,9 +257,8 @@ def _composed(first: slice, then: slice | int, size: Any) -> slice | int | None:
         return first
     if first == slice(None):
         return then
-    parts = [p for i in (first, then) if isinstance(i, slice) for p in (i.start, i.stop, i.step)]
-    if not isinstance(size, int) or not all(p is None or isinstance(p, int) for p in parts):
-        return None
+    if not isinstance(size, int):
+        return None  # of a known size, bounds are known, too
     taken = range(size)[first][then]
     if isinstance(taken, int):
         return taken
