@@ -54,6 +54,8 @@ UFUNC = "The NumPy function calls the same after looking at its arguments."
 BETWEEN = "No integers have a number of bits between those that this tells apart."
 PLACED = "The reshape that follows puts the axes of size 1 where they belong, and another law makes it part of the sum."
 IN_ORDER = "A set of a few small integers is in their order."
+SUBNORMAL = "Powers of two below the normal numbers are exact, too, where the processor does not take them for zero."
+MORE = "It keeps more than it promises with this NumPy, which computes both sides alike."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -138,6 +140,10 @@ REASONS: Mapping[str, str] = {
     r"laws/structure\.py: _merged: sorted\(.*\) -> .*": IN_ORDER,
     r"laws/structure\.py: sum_of_broadcast: count > 2 \*\* .* -> \(count >= .*": BORDER,
     r"laws/structure\.py: _composed: slice\(0, 0\) -> \(slice\(1, 0\)\)": EMPTY,
+    r"laws/algebra\.py: div_power_of_two: min\(.*\) -> \(max\(.*": SUBNORMAL,
+    r"laws/powers\.py: power_(two|minus_one): 'stable' -> \('exact'\)": MORE,
+    r"laws/stability\.py: one_over_one_plus_exp: 'stable' -> \('exact'\)": MORE,
+    r"laws/stability\.py: log_one_minus_exp: x > -math\.log\(2\) -> \(x >= .*": BORDER,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 

@@ -212,6 +212,22 @@ def applies(law: Law, sample: Sample) -> bool:
     return all(found)
 
 
+def many(law: Law, dtype: str, count: int) -> Case | None:
+    """Both sides of an equation of elements at many numbers, all hostile ones among them."""
+    rng = np.random.default_rng(0)
+    kinds = list(law.rewrite.variables.values()) if isinstance(law.rewrite, Pattern) else ["f"]
+    inputs, arrays = [], []
+    for i, kind in enumerate(kinds):
+        plain = rng.normal(size=count) * rng.choice([0.1, 1.0, 10.0], count)
+        pool = np.concatenate([hostile(np.dtype(dtype)), plain.astype(dtype)]).astype(dtype)
+        value = rng.random(count) < 0.5 if kind == "b" else pool if len(kinds) == 1 else rng.choice(pool, count)
+        inputs.append(tg.placeholder(value.shape, value.dtype, name=f"x{i}"))
+        arrays.append(value)
+    root = _root(law.samples[0], inputs)
+    other = None if root is None else law.apply(root)
+    return None if root is None or other is None else (root, other, [x.node for x in inputs], arrays)
+
+
 def met(law: Law, owner: Law, sample: Sample) -> bool:
     """Whether a law applies to a sample of another law, at ordinary sizes or where some are 1."""
     dtype = np.dtype(DTYPES[owner.kinds[-1]][-1])
