@@ -106,8 +106,8 @@ EMITTED = (
 )  # fmt: skip
 SIMPLIFY = "tests/passes/test_simplify.py -k 'not chains and not time'"  # those take most of a minute
 LAWS = (
-    "tests/passes/test_moves.py", "tests/passes/test_programs.py", SIMPLIFY, "tests/passes/test_stability.py",
-    "tests/rewrite/test_laws.py -k 'applies or says'",
+    "tests/passes/test_moves.py", "tests/passes/test_scatters.py", "tests/passes/test_programs.py", SIMPLIFY,
+    "tests/passes/test_stability.py", "tests/rewrite/test_laws.py -k 'applies or says'",
 )  # fmt: skip
 PASSES = (
     SIMPLIFY, "tests/compiler/test_check.py", "tests/passes/test_fold.py", *LAWS,
