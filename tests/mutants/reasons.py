@@ -57,6 +57,7 @@ IN_ORDER = "A set of a few small integers is in their order."
 SUBNORMAL = "Powers of two below the normal numbers are exact, too, where the processor does not take them for zero."
 MORE = "It keeps more than it promises with this NumPy, which computes both sides alike."
 NO_SUM = "A sum along an axis of one element is none any more: another law comes first."
+NEGATED = "Numbers that are only compared with each other are all of the other sign."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -146,6 +147,7 @@ REASONS: Mapping[str, str] = {
     r"laws/stability\.py: one_over_one_plus_exp: 'stable' -> \('exact'\)": MORE,
     r"laws/stability\.py: log_one_minus_exp: x > -math\.log\(2\) -> \(x >= .*": BORDER,
     r"laws/stability\.py: _may_be_empty: x\.type\.shape\[a\] > 0 -> \(.* > 1\)": NO_SUM,
+    r"laws/scatter\.py: _place_of_long: node\.type\.ndim - k -> \(k - node\.type\.ndim\)": NEGATED,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 
