@@ -91,12 +91,13 @@ def _added_in_row(x: Tensor, v: Tensor, i: Tensor) -> Tensor:
         Sample(_added, ("m 2", "m", "i:1")),
         Sample(_added_in_column, ("m 2", "m 1", "i:m")),
         Sample(_added_in_row, ("m 2", "m", "i:m")),
+        Sample(lambda x, v: apply(ix.IndexAdd((Operand(2),)), x, v, arange(x.shape[0])), ("m n", "n")),
         Sample(lambda x, v, i: apply(ix.IndexAdd(FLAT), x, v, asarray(np.array([1, 0])), i), ("2 2", "2", "i:2")),
     ],
 )
 def scatter_to_rows(node: Node) -> Tensor | None:
     """x.at[arange(n), i].add(v) = x with x[arange(n), i] += v: no place is named twice"""
-    if not isinstance(node.op, ix.IndexAdd) or node.op.distinct or len(node.inputs) < 3 or not _distinct_places(node):
+    if not isinstance(node.op, ix.IndexAdd) or node.op.distinct or not _distinct_places(node):
         return None
     return apply(replace(node.op, distinct=True), *map(Tensor, node.inputs))
 
