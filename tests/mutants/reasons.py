@@ -69,6 +69,7 @@ REASONS: Mapping[str, str] = {
     r"schedule/blocks\.py: _row_bytes: dict\.fromkeys\(values, 0\) -> .*": READ,
     r"schedule/memory\.py: Pool\._at_example: max\(.*, 0\) -> \(evaluate_dim.*": NEGATIVE,
     r"laws/scalars\.py: _mean: .*": EXAMPLE,
+    r"laws/scatter\.py: _added_in_row: expand_dims\(.*": EXAMPLE,
     r"codegen/loops\.py: block_function: Buffer\(.*, -1\) -> .*": UNPLACED,
     r"codegen/sizes\.py: read_sizes: not s\.copied and s\.block is None -> \(not s\.copied or .*": LINE,
     r"schedule/order\.py: _deep_first: held \+= work\.takes\[j\] -> .*": RANK,

@@ -18,7 +18,7 @@ SEEDS = range(500)
 def positions(rng: np.random.Generator, ids: list[tg.Tensor], rows: object) -> tg.Tensor:
     """Three numbers of rows: counted, known or unknown, different or not, in one of several shapes."""
     made = [
-        *[tg.arange(rows)] * 4, tg.arange(1, 3), tg.arange(2, -1, -1), tg.arange(-1, 2), np.array([2, 0, 1]),
+        *[tg.arange(rows)] * 4, tg.arange(1, 3), tg.arange(2, -2, -1), tg.arange(-1, 3), np.array([2, 0, 1]),
         np.array([0, 0, 1]), np.array([-1, 0, 2]), ids[0], ids[1], 1,
     ][rng.integers(13)]  # fmt: skip
     if isinstance(made, int):
@@ -61,3 +61,22 @@ def test_scatters(seed: int) -> None:
     (expected,), _ = evaluate_graph(graph, arrays)
     (found,), _ = evaluate_graph(simplify(graph).graph, arrays)
     assert_same_bits([found + 0.0], [expected + 0.0])
+
+
+COUNTED = (range(3), [0, 1, 2])
+NOT_COUNTED = (range(1, 3), range(0, 3, 2), range(2), [2, 0, 1], [0, 1])
+
+
+@pytest.mark.parametrize("rows", [*COUNTED, *NOT_COUNTED], ids=str)
+def test_sums_of_what_is_in_each_row(rows: range | list[int]) -> None:
+    """They are the values, if every row has one, in order."""
+    places = tg.arange(rows.start, rows.stop, rows.step) if isinstance(rows, range) else np.array(rows)
+    v, ids = tg.placeholder((len(rows),), "float64", name="v"), tg.placeholder((len(rows),), "int64", name="ids")
+    made = tg.sum(tg.zeros((ROWS, COLUMNS)).at[places, ids].add(v), axis=1)
+    result = simplify(tg.Graph([v.node, ids.node], [made.node]))
+    assert ("sum_of_scatter" in {law.name for law in result.laws}) == (rows in COUNTED)
+    values = np.arange(1.0, len(rows) + 1)
+    wanted = np.zeros(ROWS)
+    wanted[list(rows)] = values
+    (found,), _ = evaluate_graph(result.graph, [values, np.arange(len(rows))])
+    assert_same_bits([found], [wanted])

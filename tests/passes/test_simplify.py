@@ -13,6 +13,7 @@ from tensorgraph.array.tensor import Tensor
 from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ops import elementwise as e
 from tensorgraph.passes.simplify import simplify
+from tensorgraph.rewrite import LAWS
 from tensorgraph.rewrite.law import Sides, law
 from tensorgraph.rewrite.tiers import differs_by_laws
 from tests.compiler.programs import assert_same_bits
@@ -56,6 +57,25 @@ def test_scalars_known_and_unknown_meet(wrap) -> None:
     arrays = [np.linspace(1, 2, 6).reshape(2, 3), np.array(1.5)]
     assert "scalars_first" in {one.name for one in made.laws}
     assert differs_by_laws(graph, made.graph, list(made.laws), arrays) is None
+
+
+SCALARS = {
+    "2**40": (lambda n, s: 2.0**40, True), "2**41": (lambda n, s: 2.0**41, False),
+    "2**-40": (lambda n, s: 2.0**-40, True), "2**-41": (lambda n, s: 2.0**-41, False),
+    "negative": (lambda n, s: -3.0, True), "size": (lambda n, s: n, True), "inverse size": (lambda n, s: 1.0 / n, True),
+    "unknown": (lambda n, s: s, False), "its inverse": (lambda n, s: 1.0 / s, False),
+    "part of it": (lambda n, s: s / n, False), "size over it": (lambda n, s: n / s, False),
+    "quotient of quotients": (lambda n, s: 1.0 / (1.0 / n), False), "root": (lambda n, s: tg.sqrt(n), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_scalars_that_are_surely_moderate_are_multiplied_first(name: str) -> None:
+    made, moderate = SCALARS[name]
+    x, s = tg.placeholder(("n", 3), "float64", name="x"), tg.placeholder((), "float64", name="s")
+    (law,) = (one for one in LAWS if one.name == "scalars_first")
+    y = made(dim_scalar(x.shape[0], x.dtype), s) * (1.0 * x)
+    assert (law.apply(y.node) is not None) == moderate
 
 
 @pytest.mark.parametrize(("dtype", "digits"), [("float16", 11), ("float32", 24), ("float64", 53)])
