@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,12 +17,12 @@ ROWS, COLUMNS = 3, 4
 SEEDS = range(500)
 
 
-def positions(rng: np.random.Generator, ids: list[tg.Tensor], rows: object) -> tg.Tensor:
+def positions(rng: np.random.Generator, ids: list[tg.Tensor], rows: Any) -> tg.Tensor:
     """Three numbers of rows: counted, known or unknown, different or not, in one of several shapes."""
     made = [
-        *[tg.arange(rows)] * 4, tg.arange(1, 3), tg.arange(2, -2, -1), tg.arange(-1, 3), np.array([2, 0, 1]),
-        np.array([0, 0, 1]), np.array([-1, 0, 2]), ids[0], ids[1], 1,
-    ][rng.integers(13)]  # fmt: skip
+        *[tg.arange(rows)] * 4, tg.arange(-1, rows), tg.arange(2, 1 - rows, -1), tg.arange(1, 3), tg.arange(2, -2, -1),
+        tg.arange(-1, 3), np.array([2, 0, 1]), np.array([0, 0, 1]), np.array([-1, 0, 2]), *ids, 1,
+    ][rng.integers(15)]  # fmt: skip
     if isinstance(made, int):
         return tg.asarray(made)
     moved = tg.asarray(made)
@@ -80,3 +82,15 @@ def test_sums_of_what_is_in_each_row(rows: range | list[int]) -> None:
     wanted[list(rows)] = values
     (found,), _ = evaluate_graph(result.graph, [values, np.arange(len(rows))])
     assert_same_bits([found], [wanted])
+
+
+@pytest.mark.parametrize("rows", [range(3), range(1, 3), range(0, 3, 2), range(2), range(-1, 2)], ids=str)
+def test_sums_of_what_is_in_each_row_of_unknown_many(rows: range) -> None:
+    z, ids = tg.placeholder(("n", COLUMNS), "float64", name="z"), tg.placeholder((), "int64", name="ids")
+    places = tg.arange(rows.start, z.shape[0] + rows.stop - 3, rows.step)
+    made = tg.sum(tg.zeros_like(z).at[places, ids].add(tg.astype(places, "float64") + 5), axis=1)
+    graph = tg.Graph([z.node, ids.node], [made.node])
+    result = simplify(graph)
+    assert ("sum_of_scatter" in {law.name for law in result.laws}) == (rows == range(3))
+    arrays = [np.zeros((3, COLUMNS)), np.array(1)]
+    assert_same_bits(evaluate_graph(result.graph, arrays)[0], evaluate_graph(graph, arrays)[0])
