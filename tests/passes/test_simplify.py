@@ -59,6 +59,7 @@ def test_scalars_known_and_unknown_meet(wrap) -> None:
     assert differs_by_laws(graph, made.graph, list(made.laws), arrays) is None
 
 
+(SCALARS_FIRST,) = (one for one in LAWS if one.name == "scalars_first")
 SCALARS = {
     "2**40": (lambda n, s: 2.0**40, True), "2**41": (lambda n, s: 2.0**41, False),
     "2**-40": (lambda n, s: 2.0**-40, True), "2**-41": (lambda n, s: 2.0**-41, False),
@@ -73,9 +74,16 @@ SCALARS = {
 def test_scalars_that_are_surely_moderate_are_multiplied_first(name: str) -> None:
     made, moderate = SCALARS[name]
     x, s = tg.placeholder(("n", 3), "float64", name="x"), tg.placeholder((), "float64", name="s")
-    (law,) = (one for one in LAWS if one.name == "scalars_first")
     y = made(dim_scalar(x.shape[0], x.dtype), s) * (1.0 * x)
-    assert (law.apply(y.node) is not None) == moderate
+    assert (SCALARS_FIRST.apply(y.node) is not None) == moderate
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(("a", "b", "fits"), [(30, 10, True), (30, 11, False), (-30, -10, True), (-30, -11, False)])
+def test_products_of_scalars_stay_moderate(a: int, b: int, sign: float, fits: bool) -> None:
+    x = tg.placeholder(("n", 3), "float64", name="x")
+    y = 2.0**a * (sign * 2.0**b * x)
+    assert (SCALARS_FIRST.apply(y.node) is not None) == fits
 
 
 @pytest.mark.parametrize(("dtype", "digits"), [("float16", 11), ("float32", 24), ("float64", 53)])
