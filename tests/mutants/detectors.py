@@ -188,7 +188,7 @@ def training(number: int) -> None:
 def law(name: str) -> None:
     """A law keeps its promise, and applies where it is said to."""
     # by pytest: Hypothesis must not be used before its plugin is loaded
-    named = " or ".join(f"{test}[{name}" for test in ("test_law", "samples", "samples_of_others", "many_numbers"))
+    named = " or ".join(f"{test}[{name}" for test in ("law", "says", "samples", "others", "numbers", "matrices"))
     tests(f"tests/rewrite/test_laws.py -k '{named}'")
 
 

@@ -16,7 +16,7 @@ from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite import LAWS, Law, Sample, law, node_law
 from tensorgraph.rewrite.law import TIERS, Pattern, Sides, Tier
 from tests.rewrite.table import PATH, text
-from tests.rewrite.tiers import applies, broken, many, met, refuted
+from tests.rewrite.tiers import applies, broken, large, many, met, refuted
 
 PROFILE = settings().max_examples
 
@@ -37,6 +37,13 @@ def test_law_on_samples_of_others(one: Law) -> None:
     """It keeps its promise, too, where it applies although the sample is about another."""
     pairs = [(other, s) for other in LAWS if other is not one for s in other.samples if met(one, other, s)]
     assert not pairs or refuted(one, max(PROFILE, 60), pairs) is None
+
+
+@pytest.mark.parametrize("one", [one for one in LAWS if one.per_term], ids=lambda one: one.name)
+def test_law_of_sums_on_large_matrices(one: Law) -> None:
+    """Their sums are added in other orders."""
+    cases = [large(one, sample) for sample in one.samples]
+    assert [broken(one, case) for case in cases if case is not None] == [None] * len(cases)
 
 
 def test_laws_are_named_and_stated() -> None:

@@ -228,15 +228,29 @@ def many(law: Law, dtype: str, count: int) -> Case | None:
     return None if root is None or other is None else (root, other, [x.node for x in inputs], arrays)
 
 
+def large(law: Law, sample: Sample) -> Case | None:
+    """Both sides at matrices larger than what BLAS and NumPy add at a time."""
+    rng = np.random.default_rng(0)
+    inputs = _inputs(law, sample, {"m": 20, "n": 30, "k": 17}, np.dtype("float64"))
+    arrays = [rng.normal(size=x.shape) if x.dtype.kind == "f" else np.zeros(x.shape, x.dtype) for x in inputs]
+    root = _root(sample, inputs)
+    other = None if root is None else law.apply(root)
+    return None if root is None or other is None else (root, other, [x.node for x in inputs], arrays)
+
+
 def met(law: Law, owner: Law, sample: Sample) -> bool:
     """Whether a law applies to a sample of another law, at ordinary sizes or where some are 1."""
     dtype = np.dtype(DTYPES[owner.kinds[-1]][-1])
     for sizes in ({"m": 2, "n": 3, "k": 4}, {"m": 1, "n": 3, "k": 4}, {"m": 2, "n": 1, "k": 1}):
-        inputs = []
-        for i, stated in enumerate(sample.shapes):
-            shape = [int(d) if d.isdigit() else sizes[d] for d in stated.removeprefix("i:").split()]
-            inputs.append(tg.placeholder(tuple(shape), _dtype(owner, i, stated, dtype), name=f"x{i}"))
-        root = _root(sample, inputs)
+        root = _root(sample, _inputs(owner, sample, sizes, dtype))
         if root is not None and law.apply(root) is not None:
             return True
     return False
+
+
+def _inputs(owner: Law, sample: Sample, sizes: dict[str, int], dtype: np.dtype[Any]) -> list[tg.Tensor]:
+    inputs = []
+    for i, stated in enumerate(sample.shapes):
+        shape = [int(d) if d.isdigit() else sizes[d] for d in stated.removeprefix("i:").split()]
+        inputs.append(tg.placeholder(tuple(shape), _dtype(owner, i, stated, dtype), name=f"x{i}"))
+    return inputs
