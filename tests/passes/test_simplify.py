@@ -93,6 +93,17 @@ def test_sums_of_copies_are_products_while_their_number_is_exact(dtype: str, dig
         assert names(simplify(graph).graph) == made
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (3,), (2, 1), (1, 3), ()])
+@pytest.mark.parametrize("turned", [False, True])
+def test_sums_of_products_of_one_shape_are_products_of_vectors(shape: tuple[int, ...], turned: bool) -> None:
+    x, y = tg.placeholder((2, 3), "float64", name="x"), tg.placeholder(shape, "float64", name="y")
+    graph = tg.Graph([x.node, y.node], [tg.sum(y * x if turned else x * y).node])
+    result = simplify(graph)
+    assert ("sum_of_products" in {one.name for one in result.laws}) == (shape == (2, 3))
+    arrays = [np.arange(6.0).reshape(2, 3), np.resize(np.arange(1.0, 7), shape)]
+    assert_same_bits(evaluate_graph(result.graph, arrays)[0], evaluate_graph(graph, arrays)[0])
+
+
 def test_what_laws_make_is_folded_and_merged() -> None:
     graph = graph_of(lambda x: tg.where(tg.asarray(True), x, 2 * x) / 4 - x * 0.25, (3,))
     result = simplify(graph).graph
