@@ -58,6 +58,8 @@ SUBNORMAL = "Powers of two below the normal numbers are exact, too, where the pr
 MORE = "It keeps more than it promises with this NumPy, which computes both sides alike."
 NO_SUM = "A sum along an axis of one element is none any more: another law comes first."
 NEGATED = "Numbers that are only compared with each other are all of the other sign."
+FILTER = "It lets more through than need be: what follows looks at all of it."
+ORDER = "They are gone through in another order, and each becomes the same."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -149,6 +151,8 @@ REASONS: Mapping[str, str] = {
     r"laws/stability\.py: log_one_minus_exp: x > -math\.log\(2\) -> \(x >= .*": BORDER,
     r"laws/stability\.py: _may_be_empty: x\.type\.shape\[a\] > 0 -> \(.* > 1\)": NO_SUM,
     r"laws/scatter\.py: _place_of_long: node\.type\.ndim - k -> \(k - node\.type\.ndim\)": NEGATED,
+    r"rewrite/match\.py: fits: type\(op\) is type\(head\) and .* -> \(type\(op\) is type\(head\) or .*": FILTER,
+    r"passes/simplify\.py: _Work\.done: reversed\(roots\) -> \(roots\)": ORDER,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 
