@@ -15,6 +15,7 @@ from tensorgraph.ops import elementwise as e
 from tensorgraph.passes.simplify import simplify
 from tensorgraph.rewrite import LAWS
 from tensorgraph.rewrite.law import Sides, law
+from tensorgraph.rewrite.laws import laws_at
 from tensorgraph.rewrite.tiers import differs_by_laws
 from tests.compiler.programs import assert_same_bits
 
@@ -152,6 +153,15 @@ def test_laws_that_undo_each_other() -> None:
     with pytest.raises(RuntimeError) as caught:
         simplify(graph, laws=lambda root: [forth] if root is e.Add else [])
     assert str(caught.value) == "simplify: laws undo each other; used most: forth 1,217 times"
+
+
+def test_only_laws_that_are_used_most_are_named() -> None:
+    graph = graph_of(lambda x, y: tg.negative(tg.negative(abs(abs(x * 1 / 1 - 0)))) + y, (3,), (3,))
+    with pytest.raises(RuntimeError) as caught:
+        simplify(graph, laws=lambda root: [forth] if root is e.Add else laws_at(root, False))
+    named = str(caught.value).partition("used most: ")[2].split(", ")
+    assert len([part for part in named if part.endswith("times")]) == 4
+    assert named[0].startswith("forth 1")
 
 
 def chain(length: int) -> tg.Graph:
