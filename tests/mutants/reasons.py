@@ -155,6 +155,7 @@ REASONS: Mapping[str, str] = {
     r"rewrite/match\.py: fits: type\(op\) is type\(head\) and .* -> \(type\(op\) is type\(head\) or .*": FILTER,
     r"passes/simplify\.py: _Work\.done: reversed\((roots|pending)\) -> .*": ORDER,
     r"schedule/order\.py: orders: own <= LEAST -> \(own < LEAST\)": SAVED,
+    r"schedule/order\.py: _tidy: max\(\[.*\]\) > LITTLE -> \(.* >= LITTLE\)": BORDER,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 

@@ -52,6 +52,8 @@ def test_what_is_alive() -> None:
     assert alive(over, range(4)) == 27  # the third takes the place of the second, and needs 7 beside
     fresh = replace(chain, lasting=[True, True, False, False])
     assert alive(fresh, range(4)) == 30 + 6  # the workspace stays as it is, when less of it is used, too
+    unread = work([([], 10), ([], 20), ([], 15)], kept=[2])
+    assert alive(unread, range(3)) == 20  # what nothing reads is not kept
 
 
 def test_the_operand_that_needs_more_is_computed_first() -> None:
