@@ -36,6 +36,7 @@ UNUSED = "What stands there is not taken: it only has to be in the domain."
 NORM = "The divisor is the length of a vector of which this is a part: if it is 0, so is the part."
 SUMMED = "The terms of a series are added in another order: its last bits may differ."
 TRUTH = "A sum of truth values is 0 where all of them are false, whatever its dtype."
+ALIKE = "The two have just been compared: they have the same dtype."
 POSITIVE = "No step of a slice is 0: Python refuses it."
 GIVEN = "Its callers give cotangents of the type of their node already."
 WORDS = "Numbers have at most 8 bytes or 16."
@@ -152,6 +153,7 @@ REASONS: Mapping[str, str] = {
     r"laws/stability\.py: log_one_minus_exp: x > -math\.log\(2\) -> \(x >= .*": BORDER,
     r"laws/stability\.py: _may_be_empty: x\.type\.shape\[a\] > 0 -> \(.* > 1\)": NO_SUM,
     r"laws/scatter\.py: _place_of_long: node\.type\.ndim - k -> \(k - node\.type\.ndim\)": NEGATED,
+    r"ops/linalg\.py: _plain: a -> \(b\)": ALIKE,
     r"passes/simplify\.py: _Work\.done: reversed\((roots|pending)\) -> .*": ORDER,
     r"schedule/order\.py: orders: own <= LEAST -> \(own < LEAST\)": SAVED,
     r"schedule/order\.py: _tidy: max\(\[.*\]\) > LITTLE -> \(.* >= LITTLE\)": BORDER,

@@ -42,6 +42,7 @@ def found(f: Callable[..., tg.Tensor], *shapes: object, dtype: str = "float32") 
         (lambda x, y: tg.sum(x * y, axis=-1), ["unknown", ("m",)], ["vecdot"]),
         (lambda x, y: tg.sum(x * y, axis=-1), ["unknown", (1, 1)], ["multiply", "sum"]),
         (lambda x, y: tg.sum(x * y.T, axis=-1), ["unknown", ("m", "n")], ["multiply", "sum"]),
+        (lambda x, y: tg.sum(x.T * y, axis=-1), [("m", "n"), "unknown"], ["multiply", "sum"]),
         (lambda x, y: tg.sum(x * y), ["long", "long"], ["vecdot", "sum"]),
         (lambda x, y: tg.sum(x * y), ["short", "short"], ["vecdot"]),
         (lambda x, y: tg.sum(x * y), ["few", "few"], ["vecdot"]),
