@@ -9,6 +9,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -120,6 +121,8 @@ class Kernel:
         What a call needs of it.
     stages
         What each step of the compiler gave: graph, program, source.
+    options
+        The keyword arguments of `compile` that were not left at what they are by default.
 
     Raises
     ------
@@ -140,8 +143,12 @@ class Kernel:
     {'dot': array(11.), 'sum': array([4., 6.])}
     """
 
-    def __init__(self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree) -> None:
+    def __init__(
+        self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree,
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.name = name
+        self.options = MappingProxyType(dict(options))
         self.program = program
         self.source = module.source
         self.stages = tuple(stages)

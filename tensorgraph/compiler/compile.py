@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -40,6 +40,10 @@ class Options:
     machine: Machine | None = None
     check: bool = False
     debug_nans: bool = False
+
+    def given(self) -> dict[str, Any]:
+        """Those that are not left at what they are by default."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
 
 
 def compile(
@@ -164,7 +168,7 @@ def compile_graph(
     if options.check:
         whole = plan(graph, replace(machine, l2=1 << 60), apart=True)  # a value at a time
         record("check", check_stages(name, stages, whole, fast_math=options.fast_math))
-    return Kernel(name, program, module, stages, structure)
+    return Kernel(name, program, module, stages, structure, options.given())
 
 
 def with_next_values(graph: Graph) -> Graph:

@@ -25,9 +25,10 @@ from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.types import Array
 from tensorgraph.rewrite.tiers import differs_by_laws
 from tensorgraph.testing.equivalence import laws_used
+from tensorgraph.testing.literals import array_code
 from tensorgraph.testing.minimise import minimise
 from tensorgraph.testing.programs import run_kernel
-from tensorgraph.testing.reproduce import array_code, code
+from tensorgraph.testing.reproduce import code
 from tensorgraph.testing.strategies.graphs import feeds, graphs
 
 __all__ = ["Finding", "Report", "check_stages", "fuzz"]

@@ -14,7 +14,7 @@ from tensorgraph.interpret.difference import difference
 from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ops.registry import all_ops
 from tensorgraph.testing import strategies as s
-from tensorgraph.testing.reproduce import array_code, code
+from tensorgraph.testing.reproduce import code
 from tensorgraph.testing.strategies.arrays import LAYOUTS
 from tensorgraph.testing.strategies.graphs import DrawnFunction, DrawnGraph, all_recipes
 from tensorgraph.testing.strategies.models import DrawnModel, Training
@@ -238,11 +238,3 @@ def test_sizes_that_others_follow_from_are_never_negative(data: st.DataObject) -
     x = tg.placeholder(("n-1",), "float64", name="x")
     (fed,) = data.draw(s.feeds(tg.Graph([x.node], [tg.exp(x).node])))
     assert fed.ndim == 1
-
-
-@given(s.tensors(values=("ordinary", "special", "extreme")))
-def test_array_code_gives_the_same_bits_and_order(a: np.ndarray) -> None:
-    read = eval(array_code(a), {"np": np})
-    assert (read.dtype, read.shape, read.tobytes()) == (a.dtype, a.shape, a.tobytes())
-    if a.ndim:
-        assert (read.strides[-1] < 0) == (a.strides[-1] < 0)

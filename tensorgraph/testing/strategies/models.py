@@ -15,7 +15,7 @@ from tensorgraph.array.leaves import placeholder
 from tensorgraph.codegen.kernel import Kernel
 from tensorgraph.compiler.compile import compile
 from tensorgraph.ir.types import Array
-from tensorgraph.testing.reproduce import array_code
+from tensorgraph.testing.literals import array_code
 from tensorgraph.testing.strategies.arrays import tensors
 from tensorgraph.testing.strategies.shapes import impossible
 
