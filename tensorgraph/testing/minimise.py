@@ -14,7 +14,7 @@ from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.binding import bind_sizes
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.leaves import Constant, Placeholder, Variable, constant
-from tensorgraph.ir.node import Node, Pick, substitute
+from tensorgraph.ir.node import Effect, Node, Pick, substitute
 from tensorgraph.ir.op import resolve
 from tensorgraph.ir.types import Array, TensorType
 
@@ -139,13 +139,15 @@ class Search(Generic[C]):
 # ---- steps
 
 
-def only(inputs: Sequence[Node], outputs: Sequence[Node], feeds: dict[Node, Array]) -> Case:
-    """The graph of these outputs, without inputs that nothing reads."""
-    graph = Graph(inputs, outputs)
-    read = {source for node in graph.nodes for source in node.inputs} | set(outputs)
+def only(
+    inputs: Sequence[Node], outputs: Sequence[Node], feeds: dict[Node, Array], updates: Sequence[Effect] = ()
+) -> Case:
+    """The graph of these outputs and updates, without inputs that nothing reads."""
+    graph = Graph(inputs, outputs, updates)
+    read = {source for node in graph.nodes for source in node.inputs} | set(results(graph))
     # An input may be read only for a size: those go when sizes have become numbers.
     kept = [node for node in inputs if node in read or node.type.symbolic]
-    return Graph(kept, outputs), [feeds[node] for node in kept]
+    return Graph(kept, outputs, updates), [feeds[node] for node in kept]
 
 
 def results(graph: Graph) -> list[Node]:
@@ -153,8 +155,14 @@ def results(graph: Graph) -> list[Node]:
     return [*graph.outputs, *(value for _, value in graph.updates)]
 
 
+def apart(graph: Graph, nodes: Sequence[Node]) -> tuple[Sequence[Node], list[Effect]]:
+    """Outputs and updates again, of nodes in the place of the results."""
+    count = len(graph.outputs)
+    return nodes[:count], list(zip((variable for variable, _ in graph.updates), nodes[count:], strict=True))
+
+
 def fewer_outputs(graph: Graph, arrays: list[Array]) -> Iterator[Case]:
-    """Each result alone, without updates."""
+    """Each result alone, without updates; all of them without updates; without one of the updates or outputs."""
     nodes = list(dict.fromkeys(results(graph)))
     if len(nodes) == 1 and not graph.updates and len(graph.outputs) == 1:
         return
@@ -163,6 +171,11 @@ def fewer_outputs(graph: Graph, arrays: list[Array]) -> Iterator[Case]:
         yield only(graph.inputs, [node], feeds)
     if graph.updates or len(graph.outputs) > len(nodes):
         yield only(graph.inputs, nodes, feeds)
+    outputs, updates = graph.outputs, graph.updates
+    for i in range(len(updates)):
+        yield only(graph.inputs, outputs, feeds, [*updates[:i], *updates[i + 1 :]])
+    for i in range(len(outputs) if updates else 0):
+        yield only(graph.inputs, [*outputs[:i], *outputs[i + 1 :]], feeds, updates)
 
 
 def earlier(graph: Graph, arrays: list[Array]) -> Iterator[Case]:
@@ -194,7 +207,8 @@ def cut_at(graph: Graph, arrays: list[Array], node: Node) -> Iterator[Case]:
             value = np.array(evaluate([node], {n: np.asarray(a, n.type.dtype) for n, a in feeds.items()})[0])
         for stand_in in (new,) if node.type.symbolic else (new, constant(value)):
             inputs = [*graph.inputs, *([new] if stand_in is new else [])]
-            yield only(inputs, substitute(results(graph), {node: stand_in}), {**feeds, new: value})
+            outputs, updates = apart(graph, substitute(results(graph), {node: stand_in}))
+            yield only(inputs, outputs, {**feeds, new: value}, updates)
     except Exception:
         return  # it has no value, or what follows from it cannot be made of another
 
@@ -203,11 +217,11 @@ def numbers(graph: Graph, arrays: list[Array]) -> Iterator[Case]:
     """Every symbolic size replaced by the number it has."""
     if any(kind.symbolic for node in graph.nodes for kind in node.types):
         fixed = numbered(graph, arrays)
-        yield only(fixed.inputs, fixed.outputs, dict(zip(fixed.inputs, arrays, strict=True)))
+        yield only(fixed.inputs, fixed.outputs, dict(zip(fixed.inputs, arrays, strict=True)), fixed.updates)
 
 
 def numbered(graph: Graph, arrays: Sequence[Array]) -> Graph:
-    """The results of a graph for sizes that are numbers: those of the arrays."""
+    """A graph for sizes that are numbers: those of the arrays."""
     fed = zip(graph.inputs, arrays, strict=True)
     sizes = bind_sizes((str(node), node.type, a.shape) for node, a in fed)
 
@@ -215,7 +229,7 @@ def numbered(graph: Graph, arrays: Sequence[Array]) -> Graph:
 
 
 def _retyped(graph: Graph, types: Sequence[TensorType], sizes: Mapping[str, int] = MappingProxyType({})) -> Graph:
-    """The results of a graph whose inputs have other types, and sizes in attributes these values."""
+    """A graph whose inputs have other types, and sizes in attributes these values."""
     new: dict[Node, Node] = {
         node: Node(Placeholder(node.op.label, kind))
         for node, kind in zip(graph.inputs, types, strict=True)
@@ -229,7 +243,7 @@ def _retyped(graph: Graph, types: Sequence[TensorType], sizes: Mapping[str, int]
             new[node] = node.with_inputs(inputs)
         else:
             new[node] = Node(resolve(node.op, sizes), *inputs)
-    return Graph([new[node] for node in graph.inputs], [new[node] for node in results(graph)])
+    return Graph([new[node] for node in graph.inputs], *apart(graph, [new[node] for node in results(graph)]))
 
 
 def shorter(graph: Graph, arrays: list[Array]) -> Iterator[Case]:

@@ -212,13 +212,14 @@ def _matmul(c: Choice, x: Tensor) -> Tensor:
 
 
 def _gradient(c: Choice, x: Tensor) -> Tensor | list[Tensor]:
-    """Of a sum of `x` with respect to the floating leaves it follows from."""
+    """Of a sum of `x` with respect to the floating leaves it follows from; of the squares of a leaf."""
     leaves = [
         Tensor(node)
         for node in topological([x.node])
         if isinstance(node.op, (Placeholder, Variable)) and node.type.dtype.kind == "f"
     ]
-    if not leaves or isinstance(x.node.op, (Placeholder, Variable)):
+    if not leaves:
         return guarded(x, Interval())
-    found: list[Tensor] = gradients(f.sum(x), leaves, disconnected="zero")
+    made = x * x if isinstance(x.node.op, (Placeholder, Variable)) else x
+    found: list[Tensor] = gradients(f.sum(made), leaves, disconnected="zero")
     return found
