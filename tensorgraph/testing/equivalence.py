@@ -16,11 +16,11 @@ from tensorgraph.interpret.agreement import results_difference
 from tensorgraph.interpret.difference import Ulp
 from tensorgraph.ir.provenance import Context, Site, context, current_context, find_site, located
 from tensorgraph.ir.types import Array
-from tensorgraph.testing.comparisons import Both, Comparison, Compiled
 from tensorgraph.testing.compiled import compiled_difference, kernel_difference, laws_used
 from tensorgraph.testing.outcomes import Allowed, Difference, Neither, Outcome, observed
 from tensorgraph.testing.programs import Program, as_program
 from tensorgraph.testing.strategies.graphs import feeds
+from tensorgraph.testing.versus import Both, Comparison, Compiled
 
 __all__ = [
     "Inequivalent", "assert_equivalent", "compiled_difference", "kernel_difference", "laws_used",
