@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from tensorgraph.codegen.kernel import Kernel
 from tensorgraph.compiler.compile import Options, compile_graph
 from tensorgraph.errors import InputError
 from tensorgraph.ir.graph import Graph
-from tensorgraph.schedule import blocks
+from tensorgraph.schedule.blocks import FINE, Grain
 from tensorgraph.schedule.machine import Machine
 
 __all__ = ["WAYS", "Way", "way_of"]
@@ -27,8 +26,8 @@ class Way:
         What findings call it.
     options
         Keyword arguments of `compile`.
-    eager
-        Whether operations share loops over blocks of rows wherever they can, not only where that pays.
+    grain
+        From what on loops over blocks of rows pay, if not as measured.
     sizes
         What symbols stand for when inputs are drawn.
     diets
@@ -37,7 +36,7 @@ class Way:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    eager: bool = False
+    grain: Grain | None = None
     sizes: tuple[int, ...] = (1, 2, 3, 5, 0)
     diets: tuple[str, ...] = ("anything", "anything", "anything", "training", "training", "laws", "models")
 
@@ -52,9 +51,8 @@ class Way:
         >>> [len(way.compiled(graph).program.blocks) for way in (WAYS["plain"], WAYS["blocks"])]
         [0, 1]
         """
-        with _eager_blocks() if self.eager else nullcontext():
-            made = Options(locations=False, **self.options)
-            return compile_graph(graph, "kernel", list(range(len(graph.outputs))), made)
+        made = Options(locations=False, **self.options)
+        return compile_graph(graph, "kernel", list(range(len(graph.outputs))), made, grain=self.grain)
 
     @property
     def laws_of_reals(self) -> bool:
@@ -62,24 +60,14 @@ class Way:
         return bool(self.options.get("fast_math"))
 
 
-@contextmanager
-def _eager_blocks() -> Iterator[None]:
-    """Blocks of a few rows wherever two values can be handed over inside, in what is compiled meanwhile."""
-    names = {"LEAST": 1, "CALL": 8, "SHORT": 1}
-    before = {name: getattr(blocks, name) for name in names}
-    try:
-        for name, value in names.items():
-            setattr(blocks, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(blocks, name, value)
-
-
-# Caches of 64 bytes: a block is a few rows.
-SMALL = replace(Machine.reference, l2=64)
 ROWS = (1, 2, 5, 33, 70, 0)  # enough for several blocks, lanes and threads
 LOOPS = ("rows", "rows", "rows", "rows", "anything", "training", "models")
+
+
+def _loops(name: str, grain: Grain = FINE, **options: Any) -> Way:
+    """Loops over blocks of few rows wherever there can be any."""
+    return Way(name, options, grain, ROWS, LOOPS)
+
 
 WAYS: Mapping[str, Way] = {way.name: way for way in (
     Way("plain"),
@@ -87,11 +75,11 @@ WAYS: Mapping[str, Way] = {way.name: way for way in (
     Way("debug_nans", {"debug_nans": True}),
     Way("without threads", {"machine": replace(Machine.reference, threads=False)}),
     Way("many cores", {"machine": replace(Machine.reference, cores=16, l2=1 << 14)}),
-    Way("blocks", {"machine": SMALL}, eager=True, sizes=ROWS, diets=LOOPS),
-    Way("blocks, one core", {"machine": replace(SMALL, cores=1)}, eager=True, sizes=ROWS, diets=LOOPS),
-    Way("blocks, five cores", {"machine": replace(SMALL, cores=5, l2=600)}, eager=True, sizes=ROWS, diets=LOOPS),
-    Way("blocks, fast_math", {"machine": SMALL, "fast_math": True}, eager=True, sizes=ROWS, diets=LOOPS),
-    Way("blocks, debug_nans", {"machine": SMALL, "debug_nans": True}, eager=True, sizes=ROWS, diets=LOOPS),
+    _loops("blocks", machine=Machine.reference),
+    _loops("blocks, one core", machine=replace(Machine.reference, cores=1)),
+    _loops("blocks, five cores", replace(FINE, room=600), machine=replace(Machine.reference, cores=5)),
+    _loops("blocks, fast_math", machine=Machine.reference, fast_math=True),
+    _loops("blocks, debug_nans", machine=Machine.reference, debug_nans=True),
 )}  # fmt: skip
 
 

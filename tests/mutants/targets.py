@@ -144,7 +144,7 @@ TARGETS = (
     ),
     *(
         Target("laws", f"rewrite/laws/{name}.py", tests=LAWS)
-        for name in ("structure", "algebra", "powers", "stability", "scatter", "scalars", "products", "reals")
+        for name in ("structure", "algebra", "signs", "powers", "stability", "scatter", "scalars", "products", "reals")
     ),
     Target("compiler", "rewrite/law.py", tests=PASSES),
     Target("compiler", "rewrite/match.py", tests=PASSES),

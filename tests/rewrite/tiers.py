@@ -77,10 +77,12 @@ def cases(draw: st.DrawFn, law: Law, sample: Sample, plain: bool = False) -> Cas
         indices = wanted.startswith("i:")
         own = np.dtype("int64") if indices else own
         letters = wanted.removeprefix("i:").split()
-        dims: list[DimLike | str] = [int(d) if d.isdigit() else d if symbolic else sizes[d] for d in letters]
+        dims: list[DimLike | str] = [
+            int(d) if d.isdigit() else d if symbolic or d.isupper() else sizes[d] for d in letters
+        ]
         inputs.append(tg.placeholder(tuple(dims), own, name=f"x{i}"))
         drawn = st.integers(-2, 1) if indices else numbers(own, tame)
-        actual = [int(d) if d.isdigit() else sizes[d] for d in letters]
+        actual = [int(d) if d.isdigit() else sizes[d.lower()] for d in letters]
         pool = draw(st.lists(drawn, min_size=1, max_size=5))
         rng = np.random.default_rng(draw(st.integers(0, 2**16)))
         values = np.array(pool, own)[rng.integers(0, len(pool), actual)]

@@ -109,6 +109,7 @@ def _into_zeros(node: Node) -> Node | None:
 
 @node_law(
     e.Add,
+    operands=(ix.IndexAdd,),
     samples=[
         Sample(lambda x, v, i: x + _scattered(v, i), ("m 2", "m", "i:m")),
         Sample(lambda x, v: zeros_like(x).at[1:].add(v) + x, ("3 n", "2 n")),
@@ -124,7 +125,12 @@ def add_scatter(node: Node) -> Tensor | None:
     return None
 
 
-@node_law(e.Subtract, samples=[Sample(lambda x, v, i: x - _scattered(v, i), ("m 2", "m", "i:m"))], tier="stable")
+@node_law(
+    e.Subtract,
+    operands=(ix.IndexAdd,),
+    samples=[Sample(lambda x, v, i: x - _scattered(v, i), ("m 2", "m", "i:m"))],
+    tier="stable",
+)
 def subtract_scatter(node: Node) -> Tensor | None:
     """y - zeros.at[i].add(v) = y.at[i].add(-v), for places named once (the sign of zero may differ)"""
     y, other = node.inputs

@@ -163,6 +163,7 @@ def _unrepeated(node: Node) -> Node:
 
 @node_law(
     *NEAREST,
+    operands=(sh.BroadcastTo, sh.ExpandDims, sh.Reshape, Constant),
     samples=[
         Sample(lambda x, y: x * broadcast_to(y, x.shape), ("m n", "n")),
         Sample(lambda x, y: broadcast_to(y, x.shape) - x, ("m n", "")),
@@ -362,6 +363,7 @@ def _merged(node: Node) -> Tensor | None:
 
 @node_law(
     r.Sum,
+    late=True,
     samples=[
         Sample(lambda x: sum(sum(x, axis=0), axis=1), ("m n k",)),
         Sample(lambda x: sum(sum(x, axis=1, keepdims=True), axis=0), ("m n",)),
@@ -433,12 +435,3 @@ def sum_of_broadcast(node: Node) -> Tensor | None:
     rest = r.reduced_shape(repeated.type.shape, op.axis, op.keepdims)
     inner = reshaped(Tensor(x), r.reduced_shape(shape, op.axis, op.keepdims))
     return broadcast_to(inner * float(count), rest)
-
-
-@node_law(r.Sum, samples=[Sample(lambda x: sum(-x, axis=1), ("m n",))], tier="stable")
-def sum_of_neg(node: Node) -> Tensor | None:
-    """sum(-x) = -sum(x) (the sign of zero may differ)"""
-    (negated,) = node.inputs
-    if not isinstance(negated.op, e.Negative) or node.type.dtype.kind != "f":
-        return None
-    return -apply(node.op, Tensor(negated.inputs[0]))
