@@ -18,20 +18,23 @@ from tensorgraph.testing.strategies.choice import Choice, Recipe, broadcasts
 from tensorgraph.testing.strategies.graphs import Recipes, Wanted, all_recipes, graphs_of
 from tensorgraph.testing.strategies.models import Training, modules, training_steps
 from tensorgraph.testing.strategies.recipes import arithmetic_recipes, reduction_recipes
-from tensorgraph.testing.strategies.state import COUNTS
 
 __all__ = ["DIETS", "diet"]
 
 DTYPES = ("float64", "float32", "int64", "bool", "complex128")
 FLOATS = ("float64", "float32")
-BESIDE = ("expand_dims", "squeeze", "broadcast_to", "gradient", "gram")  # what rows also meet
+BESIDE = ("expand_dims", "squeeze", "broadcast_to", "gradient", "gram", "vecdot")  # what rows also meet
+PRODUCTS = ("matmul", "vecdot", "gradient")
+SIZES = ("n", "m", "range")  # emitted modules need the last name for themselves
+COUNTED = ("n", "rows")  # and functions of loops this one
 SEVERAL = (1, 2, 3)  # parameters
 INPUTS, OUTPUTS = 3, 4
 
 
 def _anything(large: bool) -> Wanted:
     """Every operation; many steps come to nothing, as most operations take few of the tensors that there are."""
-    return Wanted(all_recipes(), DTYPES, 24 if large else 8, INPUTS, OUTPUTS, least=8 if large else 1)
+    size = 24 if large else 8
+    return Wanted(all_recipes(), DTYPES, size, INPUTS, OUTPUTS, SIZES, least=size // 3 if large else 1)
 
 
 def _rows(large: bool) -> Wanted:
@@ -40,7 +43,7 @@ def _rows(large: bool) -> Wanted:
     known = [*arithmetic_recipes(), *(reduction_recipes() + beside) * 3]  # there are many of the first sort
     fitting = Recipes(r for r in known if any(r.fits(f.zeros((2, 2), dtype=name).node.type) for name in FLOATS))
     size = 16 if large else 6
-    return Wanted(fitting, FLOATS, size, INPUTS, OUTPUTS, counts=COUNTS, least=size // 3, rows=True)
+    return Wanted(fitting, FLOATS, size, INPUTS, OUTPUTS, COUNTED, least=size // 3, rows=True)
 
 
 def _laws(large: bool) -> Wanted:
@@ -52,7 +55,7 @@ def _laws(large: bool) -> Wanted:
 
 def _training(large: bool) -> Wanted:
     """Several parameters, most of them updated."""
-    recipes = Recipes([*arithmetic_recipes(), *reduction_recipes(), *(r for r in all_recipes() if r.name == "matmul")])
+    recipes = Recipes([*arithmetic_recipes(), *reduction_recipes(), *(r for r in all_recipes() if r.name in PRODUCTS)])
     return Wanted(recipes, FLOATS, 8 if large else 4, INPUTS, OUTPUTS, counts=SEVERAL)
 
 

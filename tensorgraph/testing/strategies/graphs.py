@@ -180,7 +180,8 @@ def graphs(
     kinds = _kinds("graphs", dtypes)
     _check_fit("graphs", recipes, kinds)
     counts = COUNTS if parameters else (0,)
-    return graphs_of(Wanted(recipes, kinds, size, inputs, outputs, symbolic, counts, differentiable))
+    symbols = SYMBOLS if symbolic else ()
+    return graphs_of(Wanted(recipes, kinds, size, inputs, outputs, symbols, counts, differentiable))
 
 
 class Wanted(NamedTuple):
@@ -190,12 +191,14 @@ class Wanted(NamedTuple):
     ----------
     recipes
         Ways to go on.
+    symbols
+        Names of sizes that are not known.
     counts
         Numbers of parameters.
     least
         Fewest applications.
     rows
-        Whether all inputs that have axes have as many rows as a symbol says.
+        Whether all inputs have as many rows as one of the symbols says.
     """
 
     recipes: Recipes
@@ -203,7 +206,7 @@ class Wanted(NamedTuple):
     size: int
     inputs: int
     outputs: int
-    symbolic: bool = True
+    symbols: tuple[str, ...] = SYMBOLS
     counts: tuple[int, ...] = COUNTS
     safe: bool = False
     least: int = 1
@@ -213,7 +216,7 @@ class Wanted(NamedTuple):
 @st.composite
 def graphs_of(draw: st.DrawFn, wanted: Wanted) -> DrawnGraph:
     """Random graphs of one sort."""
-    given = _leaves(draw, wanted.inputs, wanted.dtypes, wanted.symbolic, rows=wanted.rows)
+    given = _leaves(draw, wanted.inputs, wanted.dtypes, wanted.symbols, rows=wanted.rows)
     held = parameters_like(draw, given[0], wanted.counts)
     c = Choice(draw, [*given, *held], wanted.safe)
     made: list[Tensor] = []
@@ -227,12 +230,15 @@ def graphs_of(draw: st.DrawFn, wanted: Wanted) -> DrawnGraph:
     return DrawnGraph([x.node for x in given], [y.node for y in results], [(p.node, v.node) for p, v in updates])
 
 
-def _leaves(draw: st.DrawFn, most: int, dtypes: tuple[str, ...], symbolic: bool, *, rows: bool = False) -> list[Tensor]:
+def _leaves(
+    draw: st.DrawFn, most: int, dtypes: tuple[str, ...], symbols: tuple[str, ...], *, rows: bool = False
+) -> list[Tensor]:
     """Placeholders whose axes come from one pool of sizes, so that many of them fit together."""
-    pool: list[Any] = [2, 3, 1, *(SYMBOLS if symbolic and not rows else ()), 0]
+    pool: list[Any] = [2, 3, 1, *(() if rows else symbols), 0]
     shapes = st.lists(st.sampled_from(pool), max_size=2 if rows else 3).map(tuple)
     if rows:
-        shapes = shapes.map(lambda shape: (SYMBOLS[0], *shape))
+        count = draw(st.sampled_from(symbols))
+        shapes = shapes.map(lambda shape: (count, *shape))
     whole = draw(shapes)
     found = []
     for i in range(draw(st.integers(1, most))):
@@ -289,7 +295,7 @@ def functions(
 @st.composite
 def _functions(draw: st.DrawFn, recipes: Recipes, limits: tuple[int, int, int], shape: Any) -> DrawnFunction:
     if shape is None:
-        given = _leaves(draw, limits[1], ("float64",), False)
+        given = _leaves(draw, limits[1], ("float64",), ())
     else:
         given = [placeholder(shape, name=f"x{i}" if i else "x") for i in range(draw(st.integers(1, limits[1])))]
     c = Choice(draw, list(given), safe=True)
