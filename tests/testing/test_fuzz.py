@@ -110,8 +110,6 @@ def test_a_pass_that_raises_is_found(monkeypatch) -> None:
 @given(data=st.data())
 def test_every_stage_stands_in_every_way(way: str, data: st.DataObject) -> None:
     graph = data.draw(diet(data.draw(st.sampled_from([*DIETS, "models"])), large=False))
-    if any(0 in v.type.shape for v in graph.variables):
-        return  # see test_found_by_fuzzing.py
     arrays = data.draw(feeds(graph, "ordinary", sizes=WAYS[way].sizes))
     try:
         found = check_stages(graph, arrays, way=way, saved=True)
