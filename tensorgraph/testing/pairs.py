@@ -140,10 +140,27 @@ def _peeled(graph: Graph, arrays: list[Array]) -> Iterator[Case]:
 
 
 def _cut_shared(pair: Pair, arrays: list[Array]) -> Iterator[Case]:
-    """A node that both graphs have replaced by its value: the largest subgraphs first."""
+    """Nodes that both graphs have replaced by their values: all that others read, else one, of a large subgraph first.
+
+    One after the other the first would take from a graph what makes the next ones shared.
+    """
     outputs = pair.graph.outputs
     shared: set[Node] = set(topological(outputs[: pair.count])) & set(topological(outputs[pair.count :]))
-    for node in reversed(pair.graph.nodes):
-        inner = len(node.types) == 1 and not isinstance(node.op, (Placeholder, Constant))
-        if inner and node in shared and node not in outputs:
-            yield from cut_at(pair.graph, arrays, node)
+    inner = [
+        node
+        for node in reversed(pair.graph.nodes)
+        if node in shared
+        and node not in outputs
+        and len(node.types) == 1
+        and not isinstance(node.op, (Placeholder, Constant))
+    ]
+    read = {source for node in pair.graph.nodes if node not in shared for source in node.inputs}
+    last = [node for node in inner if node in read]
+    if len(last) > 1:
+        case: Case | None = (pair.graph, arrays)
+        for node in last:  # none follows from a later one, so each is still there
+            case = next(cut_at(*case, node), None) if case is not None else None
+        if case is not None:
+            yield case
+    for node in inner:
+        yield from cut_at(pair.graph, arrays, node)

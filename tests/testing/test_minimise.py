@@ -99,3 +99,21 @@ def test_graphs_that_call_their_sizes_otherwise_are_joined() -> None:
     assert joined(one, tg.Graph([], []), []) is None
     z = tg.placeholder(("n",), "int64", name="z")
     assert joined(one, tg.Graph([z.node], [z.node]), [np.ones(3)]) is None
+
+
+def test_all_that_two_graphs_share_is_cut_away_at_once() -> None:
+    """Cutting where both read it would leave the rest, which only one reads now, to that one."""
+    x = tg.placeholder((3,), "float64", name="x")
+    early = tg.cos(tg.sin(x) * 2)
+    late = tg.exp(tg.tanh(early))
+    one, other = (tg.Graph([x.node], [y.node]) for y in (late / (1 + early), tg.sin(late)))
+    arrays = [np.array([0.5, 1.0, 2.0])]
+    pair = joined(one, other, arrays)
+    assert pair is not None
+
+    def tells(first: tg.Graph, second: tg.Graph, fed: list[np.ndarray]) -> bool:
+        found = [evaluate_graph(graph, fed)[0][0] for graph in (first, second)]
+        return any(n.op.name == "divide" for n in first.nodes) and not np.array_equal(*found)
+
+    small, _ = minimise_pair(pair, arrays, tells)
+    assert {n.op.name for n in small.graph.nodes if n.inputs} == {"divide", "add", "sin"}
