@@ -68,7 +68,8 @@ def minimise(
         return exp
     """
     search = Search[Case](shows, trials, seconds)
-    return search.smallest((graph, [np.asarray(a) for a in arrays]), (fewer_outputs, earlier, numbers, cut, *PLAINER))
+    steps = (fewer_outputs, earlier, shorter, numbers, cut, *PLAINER)  # while a size is a symbol nothing else has it
+    return search.smallest((graph, [np.asarray(a) for a in arrays]), steps)
 
 
 def minimise_arrays(

@@ -117,3 +117,17 @@ def test_all_that_two_graphs_share_is_cut_away_at_once() -> None:
 
     small, _ = minimise_pair(pair, arrays, tells)
     assert {n.op.name for n in small.graph.nodes if n.inputs} == {"divide", "add", "sin"}
+
+
+def test_sizes_that_are_symbols_become_shorter_before_they_are_numbers() -> None:
+    """A shape in an attribute follows a symbol, and is a number once that is one."""
+    x = tg.placeholder(("n", 4), "float64", name="x")
+    graph = tg.Graph([x.node], [(x.T @ tg.broadcast_to(tg.sum(x), x.shape)).node])
+
+    def shows(graph: tg.Graph, arrays: list[np.ndarray]) -> bool:
+        evaluate_graph(graph, arrays)
+        return {"broadcast_to", "matmul", "sum"} <= {n.op.name for n in graph.nodes} and len(arrays) == 1
+
+    small, (array,) = minimise(graph, [np.ones((70, 4))], shows)
+    assert array.size == 1
+    assert max(node.type.shape for node in small.nodes) == (1, 4)
