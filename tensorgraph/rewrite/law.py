@@ -217,11 +217,19 @@ def law(function: Callable[..., Sides], /) -> Law: ...
 
 
 @overload
-def law(*, tier: Tier = ..., ulp: float = ..., kinds: str = ...) -> Callable[[Callable[..., Sides]], Law]: ...
+def law(
+    *, tier: Tier = ..., ulp: float = ..., of: float = ..., kinds: str = ...
+) -> Callable[[Callable[..., Sides]], Law]: ...
 
 
 def law(
-    function: Callable[..., Sides] | None = None, /, *, tier: Tier = "exact", ulp: float = 0, kinds: str = "f"
+    function: Callable[..., Sides] | None = None,
+    /,
+    *,
+    tier: Tier = "exact",
+    ulp: float = 0,
+    of: float = 0.0,
+    kinds: str = "f",
 ) -> Law | Callable[[Callable[..., Sides]], Law]:
     """State a law by both of its sides.
 
@@ -230,7 +238,7 @@ def law(
     function
         Takes pattern variables, which match any tensor (`Condition`: one of bools), and gives the left and the
         right side. Its docstring is the law.
-    tier, ulp
+    tier, ulp, of
         What it promises (see `Law`).
     kinds
         Kinds of dtypes that the variables match.
@@ -256,7 +264,7 @@ def law(
         pattern = Pattern(function, kinds)
         names = [name for name in inspect.get_annotations(function) if name != "return"]
         sample = Sample(lambda *variables: function(*variables)[0], tuple("m n" for _ in names))
-        return Law(function.__name__, _statement(function), tier, ulp, 0.0, False, kinds, (sample,), pattern)
+        return Law(function.__name__, _statement(function), tier, ulp, of, False, kinds, (sample,), pattern)
 
     return stated if function is None else stated(function)
 

@@ -251,7 +251,8 @@ def linalg_samples() -> list[Sample]:
     shapes: Sequence[tuple[tuple[Shape, Shape], str]] = [
         (((2, 3), (3, 2)), "contiguous"), (((3,), (3,)), "reversed"), (((2, 3), (3,)), "strided"),
         (((3,), (3, 2)), "transposed"), (((2, 1, 1, 2), (3, 2, 1)), "transposed"), (((0, 3), (3, 2)), "contiguous"),
-        (((2, 0), (0, 3)), "contiguous"), (((1, 1), (1, 1)), "contiguous"),
+        (((2, 0), (0, 3)), "contiguous"), (((1, 1), (1, 1)), "contiguous"), (((2, 3), (3, 3, 1)), "contiguous"),
+        (((2, 2, 3), (2, 3, 1)), "contiguous"),
     ]  # fmt: skip
     vectors: Sequence[tuple[tuple[Shape, Shape], str]] = [
         (((3,), (3,)), "reversed"), (((2, 3), (3,)), "strided"), (((2, 1, 3), (2, 3)), "transposed"),

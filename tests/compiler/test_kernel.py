@@ -297,6 +297,19 @@ def test_an_interrupt_leaves_the_state_before_or_after() -> None:
     assert done > 40
 
 
+def test_an_interrupt_leaves_what_one_call_writes_before_or_after() -> None:
+    """Parameters side by side, which are written by one call at the end of the program."""
+    parameters = [tg.Parameter(np.zeros(shape), name=f"p{i}") for i, shape in enumerate([(2,), (300, 300), ()])]
+    step = tg.compile([], [], {p: p + 1 for p in parameters})
+    assert "update" not in step.source
+    for round_ in range(40):
+        assert interrupted(step, 0.0005 + 0.0001137 * round_)
+        done = float(parameters[2].numpy())
+        for p in parameters:
+            np.testing.assert_array_equal(p.numpy(), np.full(p.shape, done))
+    assert done > 40
+
+
 def in_threads(count: int, work) -> None:
     failures: list[BaseException] = []
 

@@ -34,7 +34,8 @@ def test_kernels_and_saved_modules(name: str, tmp_path: Path) -> None:
     for mine, other in zip(kernel(array), saved["step"](state, array), strict=True):
         np.testing.assert_array_equal(mine, other, strict=True)
     np.testing.assert_array_equal(p, state["p"], strict=True)
-    with pytest.raises(InputError, match=r"input 'x' is float32\[\w+, 40\] and was given shape \[5, 41\]: axis 1 is 41"):
+    said = r"input 'x' is float32\[\w+, 40\] and was given shape \[5, 41\]: axis 1 is 41"
+    with pytest.raises(InputError, match=said):
         kernel(np.zeros((5, 41), "f4"))
 
 

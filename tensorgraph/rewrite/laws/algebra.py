@@ -169,11 +169,11 @@ def not_less(x: Tensor, y: Tensor) -> Sides:
 
 @law(kinds="b")
 def and_same(x: Tensor) -> Sides:
-    """x and x = x"""
+    """x & x = x"""
     return x & x, x
 
 
 @law(kinds="b")
 def or_same(x: Tensor) -> Sides:
-    """x or x = x"""
+    """x | x = x"""
     return x | x, x

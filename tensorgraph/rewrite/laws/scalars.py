@@ -57,6 +57,7 @@ def _mean(x: Tensor) -> Tensor:
     samples=[
         Sample(lambda x: 3.0 * (0.7 * x), ("m n",)),
         Sample(lambda x: (x * _mean(x)) * 0.3, ("2 n",)),
+        Sample(lambda x: _mean(x) * (0.7 * x), ("2 n",)),
     ],
     tier="rounded",
     ulp=2,

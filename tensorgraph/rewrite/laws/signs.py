@@ -34,12 +34,6 @@ def mul_minus_one(x: Tensor) -> Sides:
     return x * -1, -x
 
 
-@law
-def div_minus_one(x: Tensor) -> Sides:
-    """x / -1 = -x"""
-    return x / -1, -x
-
-
 @law(kinds=NUMBERS)
 def neg_mul_neg(x: Tensor, y: Tensor) -> Sides:
     """(-x) * (-y) = x * y"""

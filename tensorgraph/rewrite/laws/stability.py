@@ -118,13 +118,13 @@ def exp_quotient(x: Tensor) -> Sides:
     return (exp(x) - exp(-x)) / (exp(x) + exp(-x)), where(abs(x) == math.inf, math.nan, tanh(x))
 
 
-@law(tier="stable", ulp=ULP)
+@law(tier="stable", ulp=ULP, of=1.0)
 def log_of_sum_of_exps(x: Tensor, y: Tensor) -> Sides:
     """log(exp(x) + exp(y)) = logaddexp(x, y)"""
     return log(exp(x) + exp(y)), logaddexp(x, y)
 
 
-@law(tier="stable", ulp=1)
+@law(tier="stable")
 def sqrt_of_square(x: Tensor) -> Sides:
     """sqrt(x * x) = abs(x)"""
     return sqrt(x * x), abs(x)
