@@ -8,14 +8,9 @@ from functools import cache
 from hypothesis import strategies as st
 
 from tensorgraph.array import functions as f
-from tensorgraph.array.tensor import Tensor
-from tensorgraph.errors import TensorGraphError
 from tensorgraph.ir.graph import Graph
-from tensorgraph.ir.types import TensorType
-from tensorgraph.rewrite.law import Law, Pattern, Sample
-from tensorgraph.rewrite.laws import LAWS
-from tensorgraph.testing.strategies.choice import Choice, Recipe, broadcasts
 from tensorgraph.testing.strategies.graphs import Recipes, Wanted, all_recipes, graphs_of
+from tensorgraph.testing.strategies.lawful import law_recipes
 from tensorgraph.testing.strategies.models import Training, modules, training_steps
 from tensorgraph.testing.strategies.recipes import arithmetic_recipes, reduction_recipes
 
@@ -23,6 +18,7 @@ __all__ = ["DIETS", "diet"]
 
 DTYPES = ("float64", "float32", "int64", "bool", "complex128")
 FLOATS = ("float64", "float32")
+NUMBERS = (*FLOATS, *FLOATS, "int64", "bool")
 BESIDE = ("expand_dims", "squeeze", "broadcast_to", "gradient", "gram", "vecdot")  # what rows also meet
 PRODUCTS = ("matmul", "vecdot", "gradient")
 SIZES = ("n", "m", "range")  # emitted modules need the last name for themselves
@@ -48,55 +44,15 @@ def _rows(large: bool) -> Wanted:
 
 def _laws(large: bool) -> Wanted:
     """What laws rewrite, of each other and of what else there is."""
-    recipes = Recipes([*law_recipes(), *arithmetic_recipes(), *reduction_recipes()])
+    recipes = Recipes([*arithmetic_recipes(), *reduction_recipes(), *law_recipes(), *law_recipes()])
     size = 14 if large else 5
-    return Wanted(recipes, FLOATS, size, INPUTS, OUTPUTS, counts=(0, 0, 1), least=size // 3)
+    return Wanted(recipes, NUMBERS, size, INPUTS, outputs=size, counts=(0, 0, 1), least=size // 3)
 
 
 def _training(large: bool) -> Wanted:
     """Several parameters, most of them updated."""
     recipes = Recipes([*arithmetic_recipes(), *reduction_recipes(), *(r for r in all_recipes() if r.name in PRODUCTS)])
     return Wanted(recipes, FLOATS, 8 if large else 4, INPUTS, OUTPUTS, counts=SEVERAL)
-
-
-@cache
-def law_recipes() -> Recipes:
-    """For each law its left sides, of tensors that there are; laws of reals more often."""
-    found = []
-    for law in LAWS:
-        recipes = [_left_side(law, sample) for sample in law.samples if not any(":" in s for s in sample.shapes)]
-        found += recipes * (4 if law.tier == "reals" else 1)
-    return Recipes(found)
-
-
-def _left_side(law: Law, sample: Sample) -> Recipe:
-    """A sample of a law, of any tensors that it may be about."""
-    kinds = law.kinds.replace("d", "f")
-    anywhere = isinstance(law.rewrite, Pattern)  # it is about elements: shapes only have to broadcast
-
-    def fits(kind: TensorType) -> bool:
-        return kind.dtype.kind in kinds and (anywhere or _has_shape(kind, sample.shapes[0]))
-
-    def make(c: Choice, x: Tensor) -> Tensor:
-        def beside(y: Tensor, shape: str) -> bool:
-            return y.dtype == x.dtype and (broadcasts(x, y) if anywhere else _has_shape(y.node.type, shape))
-
-        others = [c.pick([y for y in (x, *c.tensors) if beside(y, shape)] or [x]) for shape in sample.shapes[1:]]
-        if not all(map(beside, others, sample.shapes[1:])):
-            return x
-        try:
-            made: Tensor = sample.build(x, *others)
-        except TensorGraphError:  # their sizes do not fit
-            return x
-        return made
-
-    return Recipe(law.name, (), fits, make, smooth=False)
-
-
-def _has_shape(kind: TensorType, shape: str) -> bool:
-    """Whether a type has as many axes as a sample says, and the sizes that it names."""
-    sizes = shape.split()
-    return kind.ndim == len(sizes) and all(str(n) == m or m.isalpha() for n, m in zip(kind.shape, sizes, strict=True))
 
 
 def _steps(large: bool) -> st.SearchStrategy[Graph]:

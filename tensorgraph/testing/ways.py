@@ -38,7 +38,7 @@ class Way:
     options: Mapping[str, Any] = field(default_factory=dict)
     grain: Grain | None = None
     sizes: tuple[int, ...] = (1, 2, 3, 5, 0)
-    diets: tuple[str, ...] = ("anything", "anything", "anything", "training", "training", "laws", "models")
+    diets: tuple[str, ...] = ("anything", "anything", "anything", "laws", "laws", "training", "training", "models")
 
     def compiled(self, graph: Graph) -> Kernel:
         """The kernel of a graph, which gives its outputs in a list.

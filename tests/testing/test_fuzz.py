@@ -23,6 +23,9 @@ from tensorgraph.errors import InputError
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.names import symbols_of
 from tensorgraph.ops.linalg import Vecdot
+from tensorgraph.passes.simplify import simplify
+from tensorgraph.rewrite.law import Law
+from tensorgraph.rewrite.laws import LAWS
 from tensorgraph.testing.diets import DIETS, diet
 from tensorgraph.testing.fuzz import Interrupted, check_stages, fuzz
 from tensorgraph.testing.strategies import feeds
@@ -146,6 +149,18 @@ def test_graphs_reach_every_part_of_the_compiler() -> None:
 
     count()
     assert min(seen.values()) >= 5, seen
+
+
+def test_graphs_reach_most_laws() -> None:
+    used: Counter[Law] = Counter()
+
+    @settings(max_examples=250, database=None, derandomize=True, deadline=None, phases=[Phase.generate])
+    @given(diet("laws", large=True), st.booleans())
+    def count(graph: Graph, fast_math: bool) -> None:
+        used.update(simplify(graph, fast_math=fast_math).laws.keys())
+
+    count()
+    assert len(used) > 0.75 * len(LAWS), [law.name for law in LAWS if not used[law]]
 
 
 def test_an_unknown_way_is_refused() -> None:
