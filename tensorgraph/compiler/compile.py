@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -160,6 +161,7 @@ def compile_graph(
         clock = now
         return value
 
+    made = (partial(compile_graph, grain=grain), (graph, name, structure, options))
     graph = record("trace", with_free_names(graph, RESERVED))
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
@@ -178,7 +180,7 @@ def compile_graph(
         apart = plan(graph, machine, apart=True, grain=Grain(values=1 << 60))  # a value at a time
         fine = plan(graph, machine, grain=FINE)
         record("check", check_stages(name, stages, apart, (fine, program), fast_math=options.fast_math))
-    return Kernel(name, program, module, stages, structure, options.given())
+    return Kernel(name, program, module, stages, structure, made, options.given())
 
 
 def with_next_values(graph: Graph) -> Graph:

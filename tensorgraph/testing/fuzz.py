@@ -27,7 +27,8 @@ from tensorgraph.testing.ways import WAYS
 __all__ = ["Finding", "Interrupted", "Report", "check_stages", "fuzz"]
 
 ROUND = 40  # graphs drawn from one seed
-SAVED_EVERY = 10  # one graph in so many is also saved, loaded and run
+SAVED_EVERY = 10  # one graph in so many is also pickled, saved, loaded and run
+SAVED = ("pickled kernel", "saved module")
 MOST = 20  # findings, after which it stops
 REFUSALS = (TensorGraphError, ValueError, IndexError, OverflowError, ZeroDivisionError)
 
@@ -72,7 +73,7 @@ class Finding:
             body = "\n".join(lines)
         why = "\n".join(f"# {line}" for line in f"{self.stage}: {self.why}".splitlines())
         given = [*([f"way={self.way!r}"] if self.way != "plain" else [])]
-        given += ["saved=True"] if self.stage == "saved module" else []
+        given += ["saved=True"] if self.stage in SAVED else []
         check = f"check_stages({', '.join(['graph', 'arrays', *given])})"
         return (
             f"{why}\n{body}\n\nfrom tensorgraph.testing.fuzz import check_stages\n\n"

@@ -49,7 +49,7 @@ def check_stages(
     way
         How to compile it: one of `tensorgraph.testing.ways.WAYS`.
     saved
-        Whether to write the kernel to a file, and hold that as well.
+        Whether to pickle the kernel, and to write it to a file, and hold these as well.
     count
         Counts the stages that were held.
 
@@ -110,6 +110,7 @@ def _stages(graph: Graph, arrays: Sequence[Array], way: Way, saved: bool) -> Ite
     yield "kernel", lambda: _held(compiled(), arrays)
     yield "kernel, called again", lambda: _called_again(compiled(), arrays)
     if saved:
+        yield "pickled kernel", lambda: _held(pickle.loads(pickle.dumps(compiled())), arrays)
         yield "saved module", lambda: _saved(compiled(), arrays)
 
 
