@@ -72,8 +72,9 @@ def fuzz(
     """Send random graphs through every stage of the compiler; exit with 1 if a stage is wrong."""
     from tensorgraph.cli import testing
 
-    if not testing.fuzz(minutes, seed, out):
-        sys.exit(1)
+    status = testing.fuzz(minutes, seed, out)
+    if status:
+        sys.exit(status)
 
 
 @app.command()

@@ -14,9 +14,12 @@ from rich.console import Console
 
 from tensorgraph.errors import InputError, TensorGraphError
 from tensorgraph.testing.checking import check_target
+from tensorgraph.testing.fuzz import Interrupted
 from tensorgraph.testing.fuzz import fuzz as run_fuzz
 
 __all__ = ["check", "fuzz", "load_target"]
+
+INTERRUPTED = 130  # as shells say it of Ctrl-C
 
 
 def check(target: str, types: Sequence[str], order: int, examples: int, seed: int) -> None:
@@ -28,12 +31,16 @@ def check(target: str, types: Sequence[str], order: int, examples: int, seed: in
     )
 
 
-def fuzz(minutes: float, seed: int, out: Path) -> bool:
-    """Send random graphs through the compiler; whether nothing was found."""
+def fuzz(minutes: float, seed: int, out: Path) -> int:
+    """Send random graphs through the compiler; the exit status: 1 if a stage is wrong, 130 after Ctrl-C."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    report = run_fuzz(minutes, seed=seed, out=out, tell=console.print)
+    try:
+        report = run_fuzz(minutes, seed=seed, out=out, tell=console.print)
+    except Interrupted as interrupted:
+        console.print(str(interrupted.report))
+        return INTERRUPTED
     console.print(str(report))
-    return not report.findings
+    return 1 if report.findings else 0
 
 
 def load_target(target: str) -> Any:

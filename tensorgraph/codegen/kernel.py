@@ -9,6 +9,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -124,6 +125,8 @@ class Kernel:
         What a call needs of it.
     stages
         What each step of the compiler gave: graph, program, source.
+    options
+        The keyword arguments of `compile` that were not left at what they are by default.
 
     Raises
     ------
@@ -145,9 +148,11 @@ class Kernel:
     """
 
     def __init__(
-        self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree, made: Made
-    ) -> None:
+        self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree, made: Made,
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.name = name
+        self.options = MappingProxyType(dict(options))
         self._made_by = made
         self.program = program
         self.source = module.source

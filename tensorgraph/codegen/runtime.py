@@ -53,9 +53,10 @@ def joined(arrays: Any) -> Any:
     row = arrays[0].base
     if row is None or row.ndim != 1 or not row.flags.c_contiguous:
         return None
-    start = at = arrays[0].ctypes.data
+    start = at = next((array.ctypes.data for array in arrays if array.size), row.ctypes.data)
     for array in arrays:
-        if array.base is not row or array.dtype != row.dtype or array.ctypes.data != at or not array.flags.c_contiguous:
+        there = array.ctypes.data == at or not array.size  # NumPy has slices of nothing begin where their row does
+        if array.base is not row or array.dtype != row.dtype or not there or not array.flags.c_contiguous:
             return None
         at += array.nbytes
     first = (start - row.ctypes.data) // row.itemsize

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -44,6 +45,10 @@ class Options:
     machine: Machine | None = None
     check: bool = False
     debug_nans: bool = False
+
+    def given(self) -> dict[str, Any]:
+        """Those that are not left at what they are by default."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
 
 
 def compile(
@@ -142,9 +147,10 @@ def refuse_dropped(graph: Graph) -> None:
 
 
 def compile_graph(
-    graph: Graph, name: str, structure: Tree, options: Options = Options(), *, started: float | None = None
-) -> Kernel:
-    """Run the stages, keeping what each gives."""
+    graph: Graph, name: str, structure: Tree, options: Options = Options(), *,
+    started: float | None = None, grain: Grain | None = None,
+) -> Kernel:  # fmt: skip
+    """Run the stages, keeping what each gives; `grain` says from what on loops pay, if not as measured."""
     clock = perf_counter() if started is None else started
     stages: list[Stage] = []
 
@@ -155,7 +161,7 @@ def compile_graph(
         clock = now
         return value
 
-    made = (compile_graph, (graph, name, structure, options))
+    made = (partial(compile_graph, grain=grain), (graph, name, structure, options))
     graph = record("trace", with_free_names(graph, RESERVED))
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
@@ -166,7 +172,7 @@ def compile_graph(
     if options.debug_nans:
         graph = record("compute next values apart", with_next_values(graph))
     machine = options.machine or Machine.detect()
-    program: Program = plan(graph, machine, apart=options.debug_nans)
+    program: Program = plan(graph, machine, apart=options.debug_nans, grain=grain)
     record("plan", program, program.laws)
     module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
@@ -174,7 +180,7 @@ def compile_graph(
         apart = plan(graph, machine, apart=True, grain=Grain(values=1 << 60))  # a value at a time
         fine = plan(graph, machine, grain=FINE)
         record("check", check_stages(name, stages, apart, (fine, program), fast_math=options.fast_math))
-    return Kernel(name, program, module, stages, structure, made)
+    return Kernel(name, program, module, stages, structure, made, options.given())
 
 
 def with_next_values(graph: Graph) -> Graph:

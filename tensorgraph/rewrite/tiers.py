@@ -130,8 +130,10 @@ def _beyond(
         off = np.abs(wanted - true)
         settled = np.isfinite(wanted) & np.isfinite(allowed)
         right = same | (settled & (apart <= off + allowed))
-        # What was infinite or NaN may have become a number: if so, the right one.
-        mended = ~np.isfinite(wanted) & np.isfinite(true) & (apart <= _spread(found, again))
+        # What was infinite or NaN may have become another: if so, the true one, which may itself be too large.
+        exact = found == true.astype(found.dtype)
+        near = apart <= _spread(found, [np.where(np.isfinite(other), other, found) for other in again])
+        mended = ~np.isfinite(wanted) & np.isfinite(true) & (exact | (np.isfinite(found) & near))
         kinds = [np.isnan(found) & np.isnan(other) | (found == other) for other in moved]
         unsettled = (
             ~settled & (np.any(kinds, axis=0) | ~_agreed(wanted, moved)) if kinds else np.zeros(found.shape, bool)

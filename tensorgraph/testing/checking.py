@@ -146,7 +146,8 @@ def _arguments(target: Any, name: str, types: Sequence[str]) -> tuple[Callable[.
     if not names or any(annotated):
         return function, argument_strategies(function)
     shape = _fitting(lambda s: function(*[placeholder(s, name=f"x{i}") for i in range(len(names))]), name)
-    return function, st.fixed_dictionaries({key: smooth("float64", shape) for key in names})
+    drawn = st.tuples(*[smooth("float64", shape) for _ in names])  # Hypothesis shuffles what its dictionaries have
+    return function, drawn.map(lambda values: dict(zip(names, values, strict=True)))
 
 
 def _parameters(function: Callable[..., Any], name: str) -> list[tuple[str, inspect.Parameter]]:

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.util
-import pickle
-import tempfile
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tensorgraph.codegen.kernel import Kernel
-from tensorgraph.compiler.compile import Options, compile_graph
 from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
 from tensorgraph.files import atomic_write
-from tensorgraph.interpret.agreement import differs_from_interpreter
-from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.types import Array
-from tensorgraph.rewrite.tiers import differs_by_laws
-from tensorgraph.testing.equivalence import laws_used
+from tensorgraph.testing.diets import diet
+from tensorgraph.testing.literals import arrays_code
 from tensorgraph.testing.minimise import minimise
-from tensorgraph.testing.programs import run_kernel
-from tensorgraph.testing.reproduce import array_code, code
-from tensorgraph.testing.strategies.graphs import feeds, graphs
+from tensorgraph.testing.reproduce import IMPORTS, code
+from tensorgraph.testing.stages import check_stages
+from tensorgraph.testing.strategies.graphs import HOSTILE_VALUES, feeds
+from tensorgraph.testing.ways import WAYS
 
-__all__ = ["Finding", "Report", "check_stages", "fuzz"]
+__all__ = ["Finding", "Interrupted", "Report", "check_stages", "fuzz"]
 
 ROUND = 40  # graphs drawn from one seed
-SAVED_EVERY = 10  # one graph in so many is also saved, loaded and run
+SAVED_EVERY = 10  # one graph in so many is also pickled, saved, loaded and run
+SAVED = ("pickled kernel", "saved module")
 MOST = 20  # findings, after which it stops
+REFUSALS = (TensorGraphError, ValueError, IndexError, OverflowError, ZeroDivisionError)
 
 
 @dataclass(frozen=True)
@@ -49,29 +45,40 @@ class Finding:
         What differs, or what was raised.
     graph, arrays
         The smallest case.
+    way
+        How it was compiled: one of `tensorgraph.testing.ways.WAYS`.
     """
 
     stage: str
     why: str
     graph: Graph
     arrays: list[Array]
+    way: str = "plain"
 
     @property
     def key(self) -> object:
         """The same for findings that are probably one mistake."""
         return self.stage, tuple(sorted({node.op.name for node in self.graph.nodes if not node.op.leaf}))
 
+    def __str__(self) -> str:
+        place = self.stage if self.way == "plain" else f"{self.stage} ({self.way})"
+        return f"{place}: {self.why.splitlines()[0]}"
+
     def text(self) -> str:
-        """A program that shows it."""
+        """A program that shows it: run, it raises."""
         try:
             body = code(self.graph, self.arrays)
         except UnsupportedError:
-            listed = ", ".join(map(array_code, self.arrays))
-            head = "import numpy as np\nimport tensorgraph as tg"
-            body = f'{head}\n\ngraph = tg.Graph.parse("""{self.graph}""")\narrays = [{listed}]'
+            lines = [*IMPORTS, "", f'graph = tg.Graph.parse("""{self.graph}""")', *arrays_code(self.arrays)]
+            body = "\n".join(lines)
         why = "\n".join(f"# {line}" for line in f"{self.stage}: {self.why}".splitlines())
-        check = "from tensorgraph.testing.fuzz import check_stages\n\nprint(check_stages(graph, arrays))"
-        return f"{why}\n{body}\n\n{check}\n"
+        given = [*([f"way={self.way!r}"] if self.way != "plain" else [])]
+        given += ["saved=True"] if self.stage in SAVED else []
+        check = f"check_stages({', '.join(['graph', 'arrays', *given])})"
+        return (
+            f"{why}\n{body}\n\nfrom tensorgraph.testing.fuzz import check_stages\n\n"
+            f"found = {check}\nassert found is None, found\n"
+        )
 
 
 @dataclass
@@ -86,6 +93,8 @@ class Report:
         How many graphs the interpreter cannot compute for the values drawn, such as the largest of nothing.
     stages
         How often each stage was held against the interpreter.
+    ways
+        How often graphs were compiled in each way.
     ops
         How often each operation was in a graph.
     findings
@@ -99,6 +108,7 @@ class Report:
     refused: int = 0
     seconds: float = 0.0
     stages: Counter[str] = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)
     ops: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -108,125 +118,26 @@ class Report:
             f"{self.graphs:,} graphs with {self.nodes:,} nodes of {len(self.ops)} operations in {self.seconds:.0f} s; "
             f"{self.refused:,} had no value to compare",
             "held against the interpreter: " + ", ".join(f"{k} {v:,}" for k, v in self.stages.items()),
+            "compiled: " + ", ".join(f"{k} {self.ways[k]:,}" for k in WAYS if self.ways[k]),
         ]
-        lines += [f"{found.stage}: {found.why.splitlines()[0]}" for found in self.findings]
+        lines += map(str, self.findings)
         lines += [f"wrote {path}" for path in self.files]
         lines.append("nothing found" if not self.findings else f"{len(self.findings)} found")
         return "\n".join(lines)
 
 
-def check_stages(
-    graph: Graph, arrays: Sequence[Array], *, saved: bool = False, count: Counter[str] | None = None
-) -> str | None:
-    """Compile a graph and hold every stage against the interpreter.
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while fuzzing.
 
-    Parameters
+    Attributes
     ----------
-    graph, arrays
-        What to compile, and what to compute it on.
-    saved
-        Whether to write the kernel to a file, and hold that as well.
-    count
-        Counts the stages that were held.
-
-    Returns
-    -------
-    str or None
-        ``"STAGE: how it differs"`` for the first stage that does.
-
-    Raises
-    ------
-    Exception
-        What the interpreter raises for these arrays.
-
-    Examples
-    --------
-    >>> import tensorgraph as tg
-    >>> x = tg.placeholder(("n",), "float32", name="x")
-    >>> check_stages(tg.Graph([x.node], [tg.exp(x * 2).node]), [np.ones(3, np.float32)]) is None
-    True
+    report
+        What was checked and found until then.
     """
-    evaluate_graph(graph, arrays)  # where it has no value there is nothing to hold
-    for stage, why in _stages(graph, arrays, saved):
-        try:
-            wrong = why()
-        except Exception as error:
-            return f"{stage}: raised {type(error).__name__}: {error}"
-        if count is not None:
-            count[stage] += 1
-        if wrong is not None:
-            return f"{stage}: {wrong}"
-    return None
 
-
-Stage = tuple[str, Callable[[], str | None]]
-
-
-def _stages(graph: Graph, arrays: Sequence[Array], saved: bool) -> Iterator[Stage]:
-    """Names of stages, and how to find what is wrong with each; a stage is only made when its turn comes."""
-
-    def interpreted(value: Graph) -> str | None:
-        found = [y for part in evaluate_graph(value.verify(), arrays) for y in part]
-        return differs_from_interpreter(found, graph, arrays)
-
-    yield "text", lambda: interpreted(_read_back(graph))
-    yield "pickle", lambda: interpreted(_same(pickle.loads(pickle.dumps(graph)), graph, "pickle"))
-    made: list[Kernel] = []
-
-    def compiled() -> Kernel:
-        if not made:
-            shape = list(range(len(graph.outputs)))
-            made.append(compile_graph(graph, "kernel", shape, Options(locations=False)))
-        return made[0]
-
-    def held(run: Callable[[], list[Array]]) -> str | None:
-        """What is computed, against the graph after the last pass, which has been held before."""
-        return differs_from_interpreter(run(), compiled().graph, arrays)
-
-    try:
-        stages = list(compiled().stages)
-    except Exception:
-        stages = []  # told when the kernel is run
-    for i, stage in enumerate(stages):
-        if isinstance(stage.value, Graph):
-            value, laws = stage.value, laws_used(stages[: i + 1])
-            yield stage.name, lambda value=value, laws=laws: differs_by_laws(graph, value.verify(), laws, arrays)  # type: ignore[misc]
-    yield "kernel", lambda: held(lambda: run_kernel(compiled(), arrays))
-    yield "kernel, called again", lambda: held(lambda: run_kernel(compiled(), arrays))
-    if saved:
-        yield "saved module", lambda: held(lambda: _run_saved(compiled(), arrays))
-
-
-def _read_back(graph: Graph) -> Graph:
-    text = str(graph)
-    read = _same(Graph.parse(text, graph.constants()), graph, "text")
-    for mine, other in zip(graph.variables, read.variables, strict=True):
-        other.op.storage.value = np.array(mine.op.storage.value)  # type: ignore[attr-defined]
-    return read
-
-
-def _same(read: Graph, graph: Graph, how: str) -> Graph:
-    if read != graph:
-        raise AssertionError(f"the graph read back from its {how} is another one:\n{read}")
-    return read
-
-
-def _run_saved(kernel: Kernel, arrays: Sequence[Array]) -> list[Array]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "saved.py"
-        kernel.save(path)
-        spec = importlib.util.spec_from_file_location("saved", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        state = module.init_state()
-        outputs = [np.asarray(y) for y in module.kernel(state, *arrays)]
-    names = [kernel.program.names[variable] for variable, _ in kernel.graph.updates]
-    return [*outputs, *(np.asarray(state[name]) for name in names)]
-
-
-# ---- the loop
+    def __init__(self, report: Report) -> None:
+        super().__init__("interrupted")
+        self.report = report
 
 
 def fuzz(
@@ -238,6 +149,8 @@ def fuzz(
     most_graphs: int | None = None,
 ) -> Report:
     """Draw random graphs and check every stage of the compiler on them, for some time.
+
+    They are compiled as they are, with options, for several machines, and so that rows are computed in blocks.
 
     Parameters
     ----------
@@ -260,7 +173,9 @@ def fuzz(
     Raises
     ------
     InputError
-        If there is no time.
+        If there is no time, or `out` cannot be written to.
+    Interrupted
+        A KeyboardInterrupt that has the report so far.
 
     Examples
     --------
@@ -270,13 +185,28 @@ def fuzz(
     """
     if not minutes > 0:
         raise InputError(f"fuzz: minutes={minutes:g}: give it some time, such as 1")
-    loop = _Loop(monotonic() + 60 * minutes, out, tell, most_graphs)
+    if out is not None:
+        _check_folder(out)
     started = monotonic()
-    while not loop.over():
-        loop.round(seed)
-        seed += 1
+    loop = _Loop(started + 60 * minutes, out, tell, most_graphs)
+    try:
+        while not loop.over():
+            loop.round(seed)
+            seed += 1
+    except KeyboardInterrupt as error:
+        loop.report.seconds = monotonic() - started
+        raise Interrupted(loop.report) from error
     loop.report.seconds = monotonic() - started
     return loop.report
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse a folder that could not be written to when something is found."""
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"fuzz: out={out}: {there} is a file: name a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"fuzz: out={out}: {there} cannot be written to: name another folder")
 
 
 class _Loop:
@@ -299,60 +229,74 @@ class _Loop:
         )  # fmt: skip
         @given(st.data())
         def draw(data: st.DataObject) -> None:
-            case = _drawn(data, large=number % 2 == 1)  # also at the end: Hypothesis wants every run alike
+            case = _drawn(data, large=number % 2 == 1)  # Hypothesis wants the same drawn in any case
             if not self.over():
                 self.one(*case)
 
         draw()
 
-    def one(self, graph: Graph, arrays: list[Array]) -> None:
+    def one(self, graph: Graph, arrays: list[Array], way: str = "plain") -> None:
         """Check one graph; reduce and keep what is found."""
         report = self.report
         saved = report.graphs % SAVED_EVERY == 0
         try:
-            why = check_stages(graph, arrays, saved=saved, count=report.stages)
-        except (TensorGraphError, ValueError, IndexError, OverflowError, ZeroDivisionError) as error:
+            why = check_stages(graph, arrays, way=way, saved=saved, count=report.stages)
+        except REFUSALS as error:
             report.refused += 1
             if "should give" in str(error):  # the type rule is not what NumPy gives
-                self._found(graph, arrays, f"interpreter: {error}", saved=False)
+                self._found(Finding("interpreter", str(error), graph, arrays, way), saved=False)
             return
         report.graphs += 1
         report.nodes += len(graph.nodes)
+        report.ways[way] += 1
         report.ops.update({node.op.name for node in graph.nodes if not node.op.leaf})
         if why is not None:
-            self._found(graph, arrays, why, saved)
+            stage, _, why = why.partition(": ")
+            self._found(Finding(stage, why, graph, arrays, way), saved)
 
-    def _found(self, graph: Graph, arrays: list[Array], why: str, saved: bool) -> None:
-        stage = why.partition(":")[0]
+    def _found(self, found: Finding, saved: bool) -> None:
+        try:
+            found = _smallest(found, saved)
+        finally:  # Ctrl-C in the midst of it loses nothing
+            self._keep(found)
 
-        def shows(g: Graph, a: list[Array]) -> bool:
-            return _failure(g, a, saved).startswith(f"{stage}:")
-
-        small, fed = minimise(graph, arrays, shows)
-        why = (_failure(small, fed, saved) or why).partition(": ")[2]
-        found = Finding(stage, why, small, fed)
+    def _keep(self, found: Finding) -> None:
         if found.key in self._known:
             return
         self._known.add(found.key)
         self.report.findings.append(found)
-        self._tell(f"{stage}: {why.splitlines()[0]}")
+        self._tell(str(found))
         if self._out is not None:
             self._out.mkdir(parents=True, exist_ok=True)
-            path = self._out / f"{stage.replace(' ', '_').replace(',', '')}_{len(self.report.findings)}.py"
+            path = self._out / f"{found.stage.replace(' ', '_').replace(',', '')}_{len(self.report.findings)}.py"
             with atomic_write(path) as file:
                 file.write(found.text().encode())
             self.report.files.append(path)
 
 
-def _drawn(data: st.DataObject, *, large: bool) -> tuple[Graph, list[Array]]:
-    graph = data.draw(graphs(size=16 if large else 8, inputs=3, outputs=4))
-    plain = data.draw(st.booleans())
-    return graph, data.draw(feeds(graph, values="ordinary") if plain else feeds(graph))
+def _drawn(data: st.DataObject, *, large: bool) -> tuple[Graph, list[Array], str]:
+    name = data.draw(st.sampled_from(["plain", "plain", *WAYS]))
+    way = WAYS[name]
+    graph = data.draw(diet(data.draw(st.sampled_from(way.diets)), large))
+    plain = way.laws_of_reals or data.draw(st.booleans())  # hostile numbers overflow, where such laws promise nothing
+    return graph, data.draw(feeds(graph, "ordinary" if plain else HOSTILE_VALUES, sizes=way.sizes)), name
 
 
-def _failure(graph: Graph, arrays: list[Array], saved: bool) -> str:
+def _smallest(found: Finding, saved: bool) -> Finding:
+    """A smaller case that goes wrong in the same stage; compiled plainly, if that shows it too."""
+
+    def shows(graph: Graph, arrays: Sequence[Array], way: str) -> bool:
+        return _failure(graph, arrays, way, saved).startswith(f"{found.stage}:")
+
+    graph, arrays = minimise(found.graph, found.arrays, lambda g, a: shows(g, a, found.way))
+    way = "plain" if shows(graph, arrays, "plain") else found.way
+    why = _failure(graph, arrays, way, saved).partition(": ")[2] or found.why
+    return Finding(found.stage, why, graph, arrays, way)
+
+
+def _failure(graph: Graph, arrays: Sequence[Array], way: str, saved: bool) -> str:
     """What is wrong with a case: the first stage and why; nothing if all is well."""
     try:
-        return check_stages(graph, arrays, saved=saved) or ""
+        return check_stages(graph, arrays, way=way, saved=saved) or ""
     except TensorGraphError as error:
         return f"interpreter: {error}" if "should give" in str(error) else ""

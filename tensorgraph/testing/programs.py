@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from types import CodeType, ModuleType
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tensorgraph.array.leaves import placeholder
 from tensorgraph.array.tensor import Tensor, asarray
+from tensorgraph.codegen.inputs import Inputs
 from tensorgraph.codegen.kernel import Kernel
-from tensorgraph.errors import InputError, TensorGraphError
+from tensorgraph.compiler.compile import Options, compile_graph
+from tensorgraph.errors import InputError, TensorGraphError, UnsupportedError
 from tensorgraph.interpret.evaluate import evaluate_graph
+from tensorgraph.ir.binding import bind_sizes
 from tensorgraph.ir.graph import Graph
-from tensorgraph.ir.leaves import Variable
-from tensorgraph.ir.provenance import located
+from tensorgraph.ir.leaves import Placeholder, Variable
 from tensorgraph.ir.tree import flatten_tree
 from tensorgraph.ir.types import Array
+from tensorgraph.testing.peers import call_peer, jax_in_double, named_libraries, peer_of
 
-__all__ = ["Program", "as_program", "jax_in_double", "run_kernel", "traced"]
+__all__ = ["Program", "as_program", "computed", "copied", "jax_in_double", "recorded", "run_kernel"]
 
-PEERS = ("torch", "jax")
+COMPILING = ("fast_math", "machine", "debug_nans")  # the options that a program is compiled with, of all
+
+
+def copied(array: Array) -> Array:
+    """A copy that lies in memory as the array does: the same steps, byte order and flags.
+
+    Examples
+    --------
+    >>> copied(np.arange(6)[::-2]).strides
+    (-16,)
+    """
+    if array.dtype.hasobject or not array.size:
+        return np.array(array, order="K")
+    low, high = np.lib.array_utils.byte_bounds(array)
+    memory = np.empty(high - low, np.uint8)
+    start = array.__array_interface__["data"][0] - low
+    copy: Array = np.ndarray(array.shape, array.dtype, memory, start, array.strides)
+    copy[...] = array
+    copy.flags.writeable = array.flags.writeable
+    return copy
+
+
+def _native(array: Array) -> Array:
+    """A copy in row-major order and the machine's own byte order, as other libraries take them."""
+    return np.array(array, array.dtype.newbyteorder("="), order="C")
 
 
 @dataclass(frozen=True)
@@ -35,39 +61,130 @@ class Program:
     ----------
     name
         What messages call it.
+    what
+        What was given.
     run
         Computes.
-    graph
-        What it computes, where that is known.
+    record
+        The graph of what it computes for arrays of these types; or why there is none.
+    takes
+        A graph that has its inputs, where these are known without arrays.
     exact
         Whether its results have the data types that ours have.
+    handed
+        The copy of an array that it is given.
     """
 
     name: str
+    what: Any
     run: Callable[[Sequence[Array]], list[Array]]
-    graph: Graph | None = None
+    record: Callable[[Sequence[Array]], Graph | str]
+    takes: Graph | None = None
     exact: bool = True
+    handed: Callable[[Array], Array] = copied
+
+    @property
+    def options(self) -> Mapping[str, Any] | None:
+        """How its graph is compiled; None if it is interpreted."""
+        kernels = [self.what] if isinstance(self.what, Kernel) else getattr(self.what, "kernels", None)
+        if not isinstance(kernels, list) or not kernels or not isinstance(kernels[-1], Kernel):
+            return None
+        return {name: value for name, value in kernels[-1].options.items() if name in COMPILING}
+
+    def graph(self, arrays: Sequence[Array]) -> Graph | None:
+        """What it computes for arrays of these types, where that is known."""
+        found = self.record(arrays)
+        return found if isinstance(found, Graph) else None
+
+    def check(self, arrays: Sequence[Array]) -> None:
+        """Raise an `InputError` if it does not take so many arrays, or arrays of these types."""
+        if self.takes is not None:
+            _check_inputs(self.name, self.takes, arrays)
+            return
+        try:
+            signature = inspect.signature(self.what)
+        except (TypeError, ValueError):  # it says none
+            return
+        try:
+            signature.bind(*arrays)
+        except TypeError as error:
+            count = f"{len(arrays)} array{'s' if len(arrays) != 1 else ''}"
+            raise InputError(f"{self.name} cannot be called with {count}: {error}") from None
+
+    @property
+    def place(self) -> str:
+        """The file and line where a function is defined."""
+        code = getattr(inspect.unwrap(self.what) if callable(self.what) else None, "__code__", None)
+        return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else ""
 
 
-def as_program(what: Any, arrays: Sequence[Array] | None = None) -> Program:
+def _check_inputs(name: str, graph: Graph, arrays: Sequence[Array]) -> None:
+    labels = [node.op.label for node in graph.inputs if isinstance(node.op, Placeholder)]
+    if len(labels) != len(arrays):
+        takes = f"takes {len(labels)} input{'s' if len(labels) != 1 else ''} ({', '.join(labels) or 'none'})"
+        raise InputError(f"{name} {takes} and was given {len(arrays)}")
+    kinds = [node.type for node in graph.inputs]
+    try:
+        bind_sizes((label, kind, a.shape) for label, kind, a in zip(labels, kinds, arrays, strict=True))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    for label, kind, a in zip(labels, kinds, arrays, strict=True):
+        if not np.can_cast(a.dtype, kind.dtype, "safe"):
+            found = f"{a.dtype.name}[{', '.join(map(str, a.shape))}]: cast it with .astype({kind.dtype.name!r})"
+            raise InputError(f"{name}: input {label!r} is {kind} and was given {found}")
+
+
+def as_program(what: Any) -> Program:
     """Read a kernel, a graph, or a function of tensors, of NumPy arrays, or of another library's.
 
-    A function belongs to PyTorch or JAX if it was defined there or if its code names something from there.
+    A function belongs to PyTorch or JAX if it was defined there or if its code names something from there. One that
+    names NumPy and nothing of this library is called with arrays, others with tensors; with the other of the two
+    where that cannot be computed.
+
+    Raises
+    ------
+    InputError
+        If it computes nothing.
     """
     if isinstance(what, Kernel):
-        graph = what.stages[0].value
-        assert isinstance(graph, Graph)
-        return Program(repr(what.name), lambda given: run_kernel(what, given), graph)
+        graph = _traced(what)
+        return Program(repr(what.name), what, lambda given: run_kernel(what, given), lambda given: graph, graph)
     if isinstance(what, Graph):
-        return Program("graph", lambda given: _interpreted(what, given), what)
+        return Program("graph", what, lambda given: _interpreted(what, given), lambda given: what, what)
     if not callable(what):
-        message = f"assert_equivalent: a {type(what).__name__} computes nothing"
-        raise located(InputError(f"{message}: give a kernel, a Graph or a function"))
+        raise InputError(f"a {type(what).__name__} computes nothing: give a kernel, a Graph or a function")
     name = getattr(what, "__name__", type(what).__name__)
-    peer = _peer(what)
+    peer = peer_of(what)
     if peer is not None:
-        return Program(f"{name} of {peer}", lambda given: _peer_run(what, peer, given), exact=False)
-    return Program(name, lambda given: _called(what, given), traced(what, arrays), exact=False)
+        why = f"it is a function of {peer}"
+        return Program(f"{name} of {peer}", what, lambda given: call_peer(what, peer, given), lambda given: why,
+                       exact=False, handed=_native)  # fmt: skip
+    libraries = named_libraries(what)
+    plain = "numpy" in libraries and "tensorgraph" not in libraries
+    return Program(name, what, lambda given: _called(what, given, plain=plain), lambda given: recorded(what, given),
+                   exact=False)  # fmt: skip
+
+
+def _traced(kernel: Kernel) -> Graph:
+    graph = kernel.stages[0].value
+    assert isinstance(graph, Graph)
+    return graph
+
+
+def computed(graph: Graph, arrays: Sequence[Array], options: Mapping[str, Any] | None) -> list[Array]:
+    """Outputs and next values of a graph: of its kernel with these options, or without any as interpreted.
+
+    Examples
+    --------
+    >>> import tensorgraph as tg
+    >>> x = tg.placeholder((2,), "float64", name="x")
+    >>> computed(tg.Graph([x.node], [(x * 2).node]), [np.ones(2)], {"fast_math": True})
+    [array([2., 2.])]
+    """
+    if options is None:
+        return _interpreted(graph, arrays)
+    made = Options(locations=False, **options)
+    return run_kernel(compile_graph(graph, "kernel", list(range(len(graph.outputs))), made), arrays)
 
 
 def run_kernel(kernel: Kernel, arrays: Sequence[Array]) -> list[Array]:
@@ -83,99 +200,55 @@ def run_kernel(kernel: Kernel, arrays: Sequence[Array]) -> list[Array]:
 
 
 def _interpreted(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
-    outputs, values = evaluate_graph(graph, arrays)
+    outputs, values = evaluate_graph(graph, Inputs("graph", graph).read(arrays, {}))
     return [*outputs, *values]
 
 
-def traced(function: Callable[..., Any], arrays: Sequence[Array] | None) -> Graph | None:
-    """The graph of a function for arrays of these types; None where it gives no tensors or reads values."""
-    if arrays is None:
-        return None
-    inputs = [placeholder(a.shape, a.dtype, name=f"x{i}") for i, a in enumerate(arrays)]
+def recorded(function: Callable[..., Any], arrays: Sequence[Array]) -> Graph | str:
+    """The graph of a function for arrays of these types; or why there is none.
+
+    Examples
+    --------
+    >>> recorded(lambda x: float(x), [np.ones(())]).partition(":")[0]
+    'it raises SymbolicError'
+    """
     try:
+        inputs = [placeholder(a.shape, a.dtype, name=n) for a, n in zip(arrays, _names(function, arrays), strict=True)]
         outputs = flatten_tree(function(*inputs))[0]
-        if not outputs or not all(isinstance(y, Tensor) for y in outputs):
-            return None
+        strange = next((y for y in outputs if not isinstance(y, Tensor)), None)
+        if strange is not None or not outputs:
+            return f"it gives a {type(strange).__name__}, which is no tensor" if outputs else "it gives nothing"
         return Graph([x.node for x in inputs], [y.node for y in outputs])
-    except Exception:
-        return None
+    except Exception as error:
+        return f"it raises {type(error).__name__}: {error}"
 
 
-def _called(function: Callable[..., Any], arrays: Sequence[Array]) -> list[Array]:
+def _names(function: Callable[..., Any], arrays: Sequence[Array]) -> list[str]:
+    """What a function calls its arguments; x0, x1 and so on if that cannot be told."""
+    plain = [f"x{i}" for i in range(len(arrays))]
     try:
-        result = function(*[asarray(a) for a in arrays])
-    except TensorGraphError:
-        result = function(*arrays)  # a NumPy function that cannot be recorded
-    return [np.asarray(y) for y in flatten_tree(result)[0]]
+        found = list(inspect.signature(function).bind(*arrays).arguments)
+    except (TypeError, ValueError):
+        return plain
+    return found if len(found) == len(arrays) else plain  # *args is one argument
 
 
-# ---- other libraries
+def _called(function: Callable[..., Any], arrays: Sequence[Array], *, plain: bool) -> list[Array]:
+    """The results of a function of arrays (`plain`) or of tensors; as the other, if it cannot be computed so."""
 
+    def of_tensors() -> list[Array]:
+        return [np.asarray(y) for y in flatten_tree(function(*[asarray(a) for a in arrays]))[0]]
 
-def _peer(function: Any) -> str | None:
-    """The library a function belongs to, if it is loaded and named in the function."""
-    for name in PEERS:
-        if name in sys.modules and any(_root(owner) == name for owner in _owners(function)):
-            return name
-    return None
+    def of_arrays() -> list[Array]:
+        return [np.asarray(y) for y in flatten_tree(function(*arrays))[0]]
 
-
-def _owners(function: Any) -> list[Any]:
-    """A function, its type, what it wraps, and what its code names; the same of the functions among these."""
-    found: list[Any] = []
-    waiting = [function]
-    while waiting:
-        one = waiting.pop()
-        if any(one is known for known in found):
-            continue
-        found += [one, *type(one).__mro__]
-        named = [getattr(one, "__wrapped__", None), getattr(one, "func", None), *_names(one)]
-        waiting += [x for x in named if callable(x) and _root(x) not in {"", "builtins", "numpy", "tensorgraph"}]
-        found += [x for x in named if isinstance(x, ModuleType)]
-    return found
-
-
-def _names(function: Any) -> list[Any]:
-    """What a Python function reads from around it."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return []
-    scope = getattr(function, "__globals__", {})
-    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or () if _filled(cell)]
-    return [*(scope[name] for name in _code_names(code) if name in scope), *cells]
-
-
-def _code_names(code: CodeType) -> list[str]:
-    inner = [name for part in code.co_consts if isinstance(part, CodeType) for name in _code_names(part)]
-    return [*code.co_names, *inner]
-
-
-def _filled(cell: Any) -> bool:
+    one, other = (of_arrays, of_tensors) if plain else (of_tensors, of_arrays)
+    strange: type[Exception] = AttributeError if plain else TensorGraphError
     try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
-
-
-def _root(owner: Any) -> str:
-    name = getattr(owner, "__module__", None) or getattr(owner, "__name__", "")
-    root = name.partition(".")[0] if isinstance(name, str) else ""
-    return "jax" if root == "jaxlib" else root
-
-
-def _peer_run(function: Callable[..., Any], peer: str, arrays: Sequence[Array]) -> list[Array]:
-    if peer == "torch":
-        torch = import_module("torch")
-        given = [torch.from_numpy(np.array(a, order="C")) for a in arrays]
-        results = flatten_tree(function(*given))[0]
-        return [y.detach().resolve_conj().numpy() if hasattr(y, "detach") else np.asarray(y) for y in results]
-    numpy = import_module("jax.numpy")
-    with jax_in_double():
-        return [np.asarray(y) for y in flatten_tree(function(*[numpy.asarray(a) for a in arrays]))[0]]
-
-
-def jax_in_double() -> Any:
-    """A context in which JAX keeps double precision; older versions have it in ``jax.experimental``."""
-    jax = import_module("jax")
-    home = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")
-    return home.enable_x64(True)
+        return one()
+    except strange as error:
+        try:
+            return other()
+        except Exception as second:
+            # a function of arrays that was tried with tensors fails for the second reason
+            raise (second if isinstance(error, UnsupportedError) else error) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,17 @@ from tensorgraph.ops import reduction as r
 from tensorgraph.ops import shape as sh
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.meta import StopGradient
+from tensorgraph.schedule.machine import Machine
+from tensorgraph.testing.literals import array_code, arrays_code
 from tensorgraph.testing.samples import ELEMENTWISE
 
-__all__ = ["array_code", "code"]
+__all__ = ["code"]
 
-RESERVED = ("tg", "np", "graph", "arrays", "f", "node")
-LONG = 256  # elements: longer arrays are written as bytes
+IMPORTS = ("import numpy as np", "import tensorgraph as tg")
+RESERVED = (
+    "Operand", "Rate", "arrays", "assert_equivalent", "check_stages", "dataclasses", "f", "first", "graph", "kernel",
+    "node", "np", "second", "tg",
+)  # fmt: skip
 
 # Public calls that may give the very node; attributes by name, operands by number.
 CALLS: Mapping[type[Op], str] = {
@@ -84,24 +90,26 @@ def code(graph: Graph, arrays: Sequence[Array] | None = None, *, function: str |
     sum_1 = tg.sum(exp, axis=(1,), keepdims=False)
     graph = tg.Graph([x.node], [sum_1.node])
     """
-    writer = _Writer(graph)
+    writer = Writer(graph)
     body = writer.lines(leaves=function is None)
-    text = ["import numpy as np", "import tensorgraph as tg", *sorted(writer.imports), ""]
+    text = [*IMPORTS, *sorted(writer.imports), ""]
     if function is None:
-        text += [*body, writer.footer()]
+        text += [*body, writer.defined("graph", graph)]
     else:
         results = ", ".join(writer.names[node] for node in graph.outputs)
         head = f"def {function}({', '.join(writer.names[node] for node in graph.inputs)}):"
         text += [head, *(f"    {line}" for line in [*body, f"return {results}"])]
     if arrays is not None:
-        text.append(f"arrays = [{', '.join(map(array_code, arrays))}]")
+        text += arrays_code(arrays)
     return "\n".join(text)
 
 
-class _Writer:
+class Writer:
+    """Writes the nodes of a graph as statements, and keeps what these need to be imported."""
+
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        known = name_nodes(graph, RESERVED)
+        known = name_nodes(graph, [*RESERVED, *(type(node.op).__name__ for node in graph.nodes)])
         self.names: dict[Node, str] = {}
         taken = set(known.values())
         for i, node in enumerate(graph.nodes):  # scalar constants and nodes of several results have no name yet
@@ -116,13 +124,29 @@ class _Writer:
         first = [node for node in self.graph.inputs if leaves]
         return [f"{self.names[node]} = {self._expression(node)}" for node in dict.fromkeys([*first, *nodes])]
 
-    def footer(self) -> str:
-        def listed(nodes: Sequence[Node]) -> str:
-            return ", ".join(f"{self.names[node]}.node" for node in nodes)
+    def defined(self, name: str, graph: Graph, options: Mapping[str, Any] | None = None) -> str:
+        """A statement that defines a graph of these nodes; with options, its kernel."""
 
-        updates = ", ".join(f"({listed([a])}, {listed([b])})" for a, b in self.graph.updates)
-        rest = f", [{updates}]" if updates else ""
-        return f"graph = tg.Graph([{listed(self.graph.inputs)}], [{listed(self.graph.outputs)}]{rest})"
+        def listed(nodes: Sequence[Node]) -> str:
+            return ", ".join(f"{self.names[node]}{'.node' if options is None else ''}" for node in nodes)
+
+        updates = ", ".join(f"({listed([a])}, {listed([b])})" for a, b in graph.updates)
+        given = [f"[{listed(graph.inputs)}]", f"[{listed(graph.outputs)}]", *([f"[{updates}]"] if updates else [])]
+        given += [f"{key}={self._option(value)}" for key, value in (options or {}).items()]
+        return f"{name} = tg.{'Graph' if options is None else 'compile'}({', '.join(given)})"
+
+    def _option(self, value: Any) -> str:
+        if not isinstance(value, Machine):
+            return repr(value)
+        known = Machine.reference
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        changed = [f"{name}={given!r}" for name, given in fields.items() if given != getattr(known, name)]
+        if not changed:
+            return "tg.Machine.reference"
+        self.imports.add("import dataclasses")
+        if value.rates != known.rates:
+            self.imports.add("from tensorgraph.schedule.rates import Rate")
+        return f"dataclasses.replace(tg.Machine.reference, {', '.join(changed)})"
 
     def _expression(self, node: Node) -> str:
         op = node.op
@@ -200,58 +224,3 @@ def _value(value: Any, *, in_brackets: bool = False, names: bool = False) -> str
     if isinstance(value, float) and not np.isfinite(value):
         return f'float("{value}")'
     return "..." if value is Ellipsis else repr(value)
-
-
-def array_code(array: Array) -> str:
-    """An expression for an array: the same dtype, shape and bits, and the same order in memory.
-
-    Examples
-    --------
-    >>> array_code(np.array([1.0, np.nan], np.float32))
-    'np.array([1.0, np.nan], np.float32)'
-    >>> array_code(np.arange(3)[::-1])
-    'np.array([0, 1, 2], np.int64)[::-1]'
-    """
-    array = np.asarray(array)
-    flipped = array.ndim and array.strides[-1] < 0
-    if flipped:
-        return f"{array_code(array[..., ::-1])}[{'..., ' if array.ndim > 1 else ''}::-1]"
-    if array.flags.c_contiguous:
-        return _contiguous(array)
-    if array.flags.f_contiguous:
-        return f"np.asfortranarray({_contiguous(array)})"
-    return f"np.repeat({_contiguous(array)}, 2, axis=-1)[..., ::2]"
-
-
-def _contiguous(array: Array) -> str:
-    dtype = f"np.{array.dtype.name if array.dtype.kind != 'b' else 'bool_'}"
-    text = _nested(array, _texts(array.dtype))
-    exact = text is not None and array.size <= LONG and array.size > 0
-    if exact and text is not None:
-        return f"np.array({text}, {dtype})"
-    if not array.size:
-        return f"np.zeros({array.shape}, {dtype})"
-    return f'np.frombuffer(bytes.fromhex("{array.tobytes().hex()}"), {dtype}).reshape({array.shape})'
-
-
-def _texts(dtype: np.dtype[Any]) -> Callable[[Any], str | None]:
-    def real(x: Any) -> str | None:
-        if np.isnan(x):
-            return "np.nan" if type(x)(np.nan).tobytes() == x.tobytes() else None
-        return repr(float(x)) if np.isfinite(x) else ("np.inf" if x > 0 else "-np.inf")
-
-    def wide(x: Any) -> str | None:
-        parts = real(x.real), real(x.imag)
-        return None if None in parts else f"complex({parts[0]}, {parts[1]})"
-
-    if dtype.kind == "f":
-        return real
-    return wide if dtype.kind == "c" else lambda x: repr(x.item())
-
-
-def _nested(array: Array, text: Callable[[Any], str | None]) -> str | None:
-    """Nested lists; None if a number has no text of its own."""
-    if not array.ndim:
-        return text(array[()])
-    parts = [_nested(part, text) for part in array]
-    return None if any(part is None for part in parts) else f"[{', '.join(p for p in parts if p is not None)}]"

@@ -43,3 +43,16 @@ def test_scalar_indices_beside_arrays_read_back(dtype: str) -> None:
 def test_sinc_has_the_dtype_of_numpy(dtype: str) -> None:
     a = np.ones(2, dtype)
     assert tg.sinc(a).numpy().dtype == np.sinc(a).dtype
+
+
+@pytest.mark.parametrize("first", [(), (0,), (2, 0)])
+@pytest.mark.parametrize("last", [(1,), (0, 3)])
+def test_parameters_without_elements_lie_beside_others(first: tuple[int, ...], last: tuple[int, ...]) -> None:
+    held = [tg.Parameter(np.ones(shape), name=name) for name, shape in zip("pqr", [first, (0,), last], strict=True)]
+    for _ in range(20):  # it depends on where memory happens to be
+        before = [p.numpy().copy() for p in held]
+        step = tg.compile([], [], {p: p - 0.5 * tg.sin(p) for p in held})
+        step()
+        for p, old in zip(held, before, strict=True):
+            np.testing.assert_array_equal(p.numpy(), old - 0.5 * np.sin(old))
+            p.node.op.storage.value = p.numpy().copy()

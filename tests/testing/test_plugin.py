@@ -213,8 +213,9 @@ def models(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_check_prints_a_report(models: str, monkeypatch, capsys) -> None:
-    code, out, err = run(monkeypatch, capsys, "check", f"{models}:right", "--examples", "2")
+@pytest.mark.parametrize("seed", range(5))
+def test_check_prints_a_report(seed: int, models: str, monkeypatch, capsys) -> None:
+    code, out, err = run(monkeypatch, capsys, "check", f"{models}:right", "--examples", "2", "--seed", str(seed))
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "right: the gradients are right", "  arguments: x float64[], y float64[]", "  operations: multiply, sin, sum",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil, floor, frexp, prod
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
 
-from tensorgraph.ir.types import Array, as_dtype
+from tensorgraph.ir.types import Array
 from tensorgraph.testing.draws import laid_out
-from tensorgraph.testing.strategies.shapes import Shape, check_shape, dtypes, impossible, shapes
+from tensorgraph.testing.strategies.shapes import Shape, check_shape, dtypes, impossible, read_dtype, shapes
 
 __all__ = ["LAYOUTS", "VALUES", "tensors"]
 
@@ -62,11 +65,11 @@ def tensors(
     >>> found.dtype, found.shape
     (dtype('float32'), (2,))
     """
-    wanted, lying = _several("values", values, VALUES), _several("layouts", layouts, LAYOUTS)
-    if any(bound is not None and not np.isfinite(bound) for bound in (low, high)):
+    wanted, lying = several("tensors", "values", values, VALUES), several("tensors", "layouts", layouts, LAYOUTS)
+    if not all(map(_bounds_nothing_or_is_finite, (low, high))):
         raise impossible("tensors", f"low={low}, high={high}", "bounds are finite numbers, or None")
-    if low is not None and high is not None and low >= high:
-        raise impossible("tensors", f"low={low} is not below high={high}", "leave room between them")
+    if low is not None and high is not None and low > high:
+        raise impossible("tensors", f"low={low} is more than high={high}", "raise high or lower low")
     if unique and set(wanted) - {"ordinary", "smooth"}:
         raise impossible("tensors", f"unique=True with values={values!r}", "ask for ordinary or smooth numbers")
     form = shapes() if shape is None else shape
@@ -75,7 +78,7 @@ def tensors(
     bounds = (low, high)
     if dtype is None or isinstance(dtype, st.SearchStrategy):
         return _arrays(dtypes() if dtype is None else dtype, form, wanted, lying, bounds, unique)
-    kind = as_dtype(dtype)
+    kind = read_dtype("tensors", dtype)
     for domain in wanted:
         _numbers(kind, domain, bounds)  # raises here, not where the first example is drawn
         if unique and shape is not None and not isinstance(shape, st.SearchStrategy):
@@ -83,12 +86,17 @@ def tensors(
     return _arrays(st.just(kind), form, wanted, lying, bounds, unique)
 
 
-def _several(name: str, given: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+def _bounds_nothing_or_is_finite(bound: Any) -> bool:
+    return bound is None or (isinstance(bound, (Real, np.number)) and bool(np.isfinite(float(bound))))
+
+
+def several(strategy: str, name: str, given: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """One or several of what is known, as a tuple."""
     found = (given,) if isinstance(given, str) else tuple(given)
     wrong = [item for item in found if item not in known]
     if wrong or not found:
         what = f"{name} has no {wrong[0]!r}" if wrong else f"{name} is empty"
-        raise impossible("tensors", what, f"use some of {', '.join(known)}")
+        raise impossible(strategy, what, f"use some of {', '.join(known)}")
     return found
 
 
@@ -102,7 +110,7 @@ def _arrays(
     bounds: Bounds,
     unique: bool,
 ) -> Array:
-    dtype = as_dtype(draw(kinds))
+    dtype = read_dtype("tensors", draw(kinds))
     shape = draw(forms)
     domain = draw(st.sampled_from(values))
     number = _numbers(dtype, domain, bounds)
@@ -125,6 +133,7 @@ def _lying(array: Array, layout: str) -> Array:
     return array
 
 
+@lru_cache(maxsize=512)  # strategies are slow to make, and many arrays are of few types
 def _numbers(dtype: np.dtype[Any], domain: str, bounds: Bounds) -> st.SearchStrategy[Any]:
     if dtype.kind == "b":
         return st.booleans()
@@ -143,24 +152,25 @@ def _integers(dtype: np.dtype[Any], domain: str, bounds: Bounds) -> st.SearchStr
         return st.sampled_from(sorted({0, 1, info.max, info.min, info.max - 1}))
     if domain in {"kinks", "repeated"}:
         return st.sampled_from([0, 1, 2])
-    found = _whole(dtype, bounds)
-    return st.integers(found[0], found[-1])
+    return st.integers(*_whole(dtype, bounds))
 
 
-def _whole(dtype: np.dtype[Any], bounds: Bounds) -> Sequence[int]:
-    """The integers within bounds."""
+def _whole(dtype: np.dtype[Any], bounds: Bounds) -> tuple[int, int]:
+    """The least and the greatest integer within bounds."""
     info = np.iinfo(dtype)
-    least = -8 if bounds[0] is None else int(np.ceil(bounds[0]))
-    most = max(least, 0) + 8 if bounds[1] is None else int(np.floor(bounds[1]))
-    found = range(max(least, int(info.min)), min(most, int(info.max)) + 1)
-    if not found:
+    least = -8 if bounds[0] is None else ceil(bounds[0])
+    most = max(least, 0) + 8 if bounds[1] is None else floor(bounds[1])
+    if bounds[0] is None:
+        least = min(least, most - 8)
+    found = max(least, int(info.min)), min(most, int(info.max))
+    if found[0] > found[1]:
         raise impossible("tensors", f"there is no {dtype} from {least} to {most}", "widen the bounds")
     return found
 
 
 def _reals(dtype: np.dtype[Any], domain: str, bounds: Bounds) -> st.SearchStrategy[float]:
     if domain in {"ordinary", "smooth"}:
-        return _grid(domain, bounds)
+        return _Grid(dtype, domain, bounds).numbers()
     info = np.finfo(dtype)
     tables: Mapping[str, Sequence[float]] = {
         "extreme": [0.0, 1.0, info.max, -info.max, info.tiny, -info.tiny, info.smallest_subnormal, info.max / 4,
@@ -172,37 +182,61 @@ def _reals(dtype: np.dtype[Any], domain: str, bounds: Bounds) -> st.SearchStrate
     return st.sampled_from([float(x) for x in tables[domain]])
 
 
-def _grid(domain: str, bounds: Bounds) -> st.SearchStrategy[float]:
-    """Multiples of 1/32: few digits to read, and all of them exact in every floating-point type."""
-    found = _multiples(domain, bounds)
-    if domain == "ordinary":
-        return st.integers(found[0], found[-1]).map(lambda k: k / 32)
-    return st.sampled_from(sorted((k / 32 for k in found), key=lambda x: (abs(x), x < 0)))
+class _Grid:
+    """Numbers of few digits, all of them exact: multiples of 1/32, or of more where those of a dtype lie wider apart.
 
+    Smooth ones are at least 1/8 from every integer and every half.
+    """
 
-def _multiples(domain: str, bounds: Bounds) -> Sequence[int]:
-    """How many times 1/32."""
-    low = (-4.0 if bounds[1] is None else min(-4.0, bounds[1] - 4.0)) if bounds[0] is None else bounds[0]
-    high = max(low, 0.0) + 4.0 if bounds[1] is None else bounds[1]
-    steps = range(int(np.ceil(low * 32)), int(np.floor(high * 32)) + 1)
-    if not steps:
-        raise impossible("tensors", f"there is no multiple of 1/32 from {low} to {high}", "widen the bounds")
-    if domain == "ordinary":
-        return steps
-    room = [k for k in steps if 4 <= k % 16 <= 12]
-    if not room:
-        raise impossible(
-            "tensors", f"no number from {low} to {high} is away from integers and halves", "widen the bounds"
+    def __init__(self, dtype: np.dtype[Any], domain: str, bounds: Bounds) -> None:
+        low = (-4.0 if bounds[1] is None else min(-4.0, bounds[1] - 4.0)) if bounds[0] is None else float(bounds[0])
+        high = max(low, 0.0) + 4.0 if bounds[1] is None else float(bounds[1])
+        info = np.finfo(dtype)
+        self.smooth = domain == "smooth"
+        reach = 2.0**info.nmant / 2 - 1 / 4 if self.smooth else float(info.max)  # beyond, there is no fourth any more
+        least, greatest = max(low, -reach), min(high, reach)
+        exponent = frexp(min(max(abs(least), abs(greatest)), reach))[1]
+        self.step = max(1 / 32, 2.0 ** (exponent - 1 - info.nmant))  # how far apart the largest ones are
+        self.period = max(round(1 / (2 * self.step)), 1)  # steps from a half to the next
+        self.first, self.last = (
+            ceil(Fraction(least) / Fraction(self.step)),
+            floor(Fraction(greatest) / Fraction(self.step)),
         )
-    return room
+        if not self.smooth and self.first > self.last:
+            what = dtype if self.step > 1 / 32 else "multiple of 1/32"
+            raise impossible("tensors", f"there is no {what} from {low} to {high}", "widen the bounds")
+        if not self.count():
+            why = f"no {dtype} from {low} to {high} is away from integers and halves"
+            raise impossible("tensors", why, "widen the bounds")
+
+    def _away(self, k: int) -> bool:
+        return min(k % self.period, -k % self.period) * self.step >= 1 / 8
+
+    def count(self) -> int:
+        """How many numbers there are."""
+        total = max(self.last - self.first + 1, 0)
+        if not self.smooth:
+            return total
+        whole, rest = divmod(total, self.period)
+        in_period = sum(map(self._away, range(self.period)))
+        return whole * in_period + sum(self._away(self.first + k) for k in range(rest))
+
+    def numbers(self) -> st.SearchStrategy[float]:
+        """They shrink to zero."""
+        steps = st.integers(self.first, self.last)
+        return (steps.filter(self._away) if self.smooth else steps).map(lambda k: k * self.step)
 
 
 def _check_room(dtype: np.dtype[Any], domain: str, bounds: Bounds, size: int) -> None:
     """Refuse more different elements than there are."""
-    if dtype.kind in "biu":
-        count = 2 if dtype.kind == "b" else len(_whole(dtype, bounds))
+    if dtype.kind in "iu":
+        least, most = _whole(dtype, bounds)
+        count = most - least + 1
+    elif dtype.kind == "b":
+        count = 2
     else:
-        count = len(_multiples(domain, bounds)) ** (2 if dtype.kind == "c" else 1)
+        real = np.zeros(0, dtype).real.dtype
+        count = _Grid(real, domain, bounds).count() ** (2 if dtype.kind == "c" else 1)
     if size > count:
         what = f"unique=True, but of {domain} {dtype} there are {count} and the array has {size} elements"
         raise impossible("tensors", what, "widen the bounds or ask for fewer elements")

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
 
 from tensorgraph.array import functions as f
-from tensorgraph.array.leaves import Parameter, placeholder
+from tensorgraph.array.leaves import placeholder
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.node import substitute
 from tensorgraph.ir.op import Op
-from tensorgraph.ir.types import Array, TensorType, as_dtype
+from tensorgraph.ir.types import Array, TensorType
 from tensorgraph.testing.reproduce import code
-from tensorgraph.testing.strategies.arrays import tensors
+from tensorgraph.testing.strategies.arrays import VALUES, several, tensors
 from tensorgraph.testing.strategies.choice import Choice, Recipe, literal_size
 from tensorgraph.testing.strategies.recipes import arithmetic_recipes, product_recipes, reduction_recipes
-from tensorgraph.testing.strategies.shapes import check_shape, impossible
+from tensorgraph.testing.strategies.shapes import check_count, check_shape, impossible, read_dtype
+from tensorgraph.testing.strategies.state import COUNTS, parameters_like, updates_of
 from tensorgraph.testing.strategies.structure import movement_recipes, order_recipes, random_recipes, window_recipes
 
-__all__ = ["DrawnFunction", "DrawnGraph", "all_recipes", "feeds", "functions", "graphs"]
+__all__ = [
+    "DrawnFunction", "DrawnGraph", "Recipes", "Wanted", "all_recipes", "feeds", "functions", "graphs", "graphs_of",
+]  # fmt: skip
 
 LARGEST = 400  # elements, where a symbolic size counts as 3
 MOST_AXES = 5
 SYMBOLS = ("n", "m")
+SIZES = (1, 2, 3, 5, 0)  # that they stand for
+HOSTILE_VALUES = ("ordinary", "special", "extreme", "kinks", "repeated")
 
 
 class DrawnGraph(Graph):
@@ -85,22 +90,42 @@ def all_recipes() -> Recipes:
     ))  # fmt: skip
 
 
-def _selected(strategy: str, ops: Iterable[type[Op] | str] | None, smooth: bool) -> Recipes:
+def _selected(strategy: str, ops: Iterable[type[Op] | str] | type[Op] | str | None, smooth: bool) -> Recipes:
+    """The recipes of these names, and those that make these operations: first of all, if there are such."""
     recipes = Recipes(recipe for recipe in all_recipes() if recipe.smooth or not smooth)
     if ops is None:
         return recipes
-    wanted = {op if isinstance(op, str) else op.name for op in ops}
     known = {op.name for recipe in recipes for op in recipe.ops} | {recipe.name for recipe in recipes}
+    wanted = {_name_of(strategy, op) for op in ([ops] if isinstance(ops, (str, type)) else ops)}
     unknown = sorted(wanted - known)
     if unknown or not wanted:
         what = f"no {'differentiable ' * smooth}recipe makes {', '.join(unknown)}" if unknown else "ops is empty"
         raise impossible(strategy, what, f"use some of {', '.join(sorted(known))}")
-    return Recipes(r for r in recipes if r.name in wanted or (r.ops and r.ops[0].name in wanted))
+    found = [r for r in recipes if r.name in wanted or (r.ops and r.ops[0].name in wanted)]
+    made = {name for r in found for name in (r.name, *(op.name for op in r.ops[:1]))}
+    return Recipes((*found, *(r for r in recipes if any(op.name in wanted - made for op in r.ops))))
+
+
+def _name_of(strategy: str, op: Any) -> str:
+    name = op if isinstance(op, str) else getattr(op, "name", None)
+    if not isinstance(name, str):
+        raise impossible(strategy, f"ops has {op!r}, which is no operation", "give classes of operations, or names")
+    return name
+
+
+def _kinds(strategy: str, dtypes: Any) -> tuple[str, ...]:
+    """The names of one or several data types."""
+    alone = isinstance(dtypes, (str, type, np.dtype))
+    found = tuple(read_dtype(strategy, dtype).name for dtype in ([dtypes] if alone else dtypes))
+    if not found:
+        raise impossible(strategy, "dtypes is empty", "name at least one, such as 'float64'")
+    return found
 
 
 def _check_fit(strategy: str, recipes: Recipes, dtypes: Sequence[str]) -> None:
     """Refuse operations none of which can come first."""
-    kinds = [TensorType(np.dtype(name), (2,) * n) for name in dtypes for n in range(MOST_AXES + 1)]
+    shapes = [(n,) * rank for rank in range(MOST_AXES + 1) for n in (2, 1)]
+    kinds = [TensorType(np.dtype(name), shape) for name in dtypes for shape in shapes]
     if not any(recipe.fits(kind) for recipe in recipes for kind in kinds):
         names = ", ".join(sorted({recipe.name for recipe in recipes}))
         raise impossible(strategy, f"{names} cannot be applied to {' or '.join(dtypes)}", "name others as well")
@@ -108,11 +133,11 @@ def _check_fit(strategy: str, recipes: Recipes, dtypes: Sequence[str]) -> None:
 
 def graphs(
     *,
-    ops: Iterable[type[Op] | str] | None = None,
+    ops: Iterable[type[Op] | str] | type[Op] | str | None = None,
     size: int = 8,
     inputs: int = 2,
     outputs: int = 3,
-    dtypes: Sequence[str] = ("float64", "float32", "int64", "bool", "complex128"),
+    dtypes: Any = ("float64", "float32", "int64", "bool", "complex128"),
     symbolic: bool = True,
     parameters: bool = True,
     differentiable: bool = False,
@@ -122,17 +147,17 @@ def graphs(
     Parameters
     ----------
     ops
-        Operations (classes or names) to build from; all by default.
+        Operations (classes or names) to build from, or one; all by default.
     size
         Most applications of public functions; each may record several nodes.
     inputs, outputs
         Most inputs and outputs.
     dtypes
-        Of the inputs.
+        Of the inputs: several, or one.
     symbolic
         Whether some sizes are symbols.
     parameters
-        Whether there may be a parameter and an update of it.
+        Whether there may be parameters and updates of them.
     differentiable
         Whether every operation is to have a derivative at every value that reaches it: no kinks, and operands
         led into domains.
@@ -150,47 +175,70 @@ def graphs(
     True
     """
     for name, least in (("size", size), ("inputs", inputs), ("outputs", outputs)):
-        if least < 1:
-            raise impossible("graphs", f"{name}={least}", "a graph needs at least one")
-    if not dtypes:
-        raise impossible("graphs", "dtypes is empty", "name at least one, such as 'float64'")
+        check_count("graphs", name, least, 1, "a graph needs at least one")
     recipes = _selected("graphs", ops, differentiable)
-    kinds = [as_dtype(dtype).name for dtype in dtypes]
+    kinds = _kinds("graphs", dtypes)
     _check_fit("graphs", recipes, kinds)
-    limits = (size, inputs, outputs)
-    return _graphs(recipes, limits, tuple(kinds), symbolic, parameters, differentiable)
+    counts = COUNTS if parameters else (0,)
+    symbols = SYMBOLS if symbolic else ()
+    return graphs_of(Wanted(recipes, kinds, size, inputs, outputs, symbols, counts, differentiable))
+
+
+class Wanted(NamedTuple):
+    """What sort of graphs to draw: see `graphs`.
+
+    Attributes
+    ----------
+    recipes
+        Ways to go on.
+    symbols
+        Names of sizes that are not known.
+    counts
+        Numbers of parameters.
+    least
+        Fewest applications.
+    rows
+        Whether all inputs have as many rows as one of the symbols says.
+    """
+
+    recipes: Recipes
+    dtypes: tuple[str, ...]
+    size: int
+    inputs: int
+    outputs: int
+    symbols: tuple[str, ...] = SYMBOLS
+    counts: tuple[int, ...] = COUNTS
+    safe: bool = False
+    least: int = 1
+    rows: bool = False
 
 
 @st.composite
-def _graphs(
-    draw: st.DrawFn,
-    recipes: Recipes,
-    limits: tuple[int, int, int],
-    dtypes: tuple[str, ...],
-    symbolic: bool,
-    parameters: bool,
-    safe: bool,
-) -> DrawnGraph:
-    given = _leaves(draw, limits[1], dtypes, symbolic)
-    held = [_parameter(draw, given[0])] if parameters and draw(st.booleans()) else []
-    c = Choice(draw, [*given, *held], safe)
+def graphs_of(draw: st.DrawFn, wanted: Wanted) -> DrawnGraph:
+    """Random graphs of one sort."""
+    given = _leaves(draw, wanted.inputs, wanted.dtypes, wanted.symbols, rows=wanted.rows)
+    held = parameters_like(draw, given[0], wanted.counts)
+    c = Choice(draw, [*given, *held], wanted.safe)
     made: list[Tensor] = []
-    for _ in range(draw(st.integers(1, limits[0]))):
-        for new in _step(c, recipes):
+    for _ in range(draw(st.integers(wanted.least, wanted.size))):
+        for new in draw(st.builds(_step, st.just(c), st.just(wanted.recipes))):  # a part, to be left away as a whole
             if literal_size(new.shape) <= LARGEST and new.ndim <= MOST_AXES:
                 made.append(new)
                 c.tensors.append(new)
-    results = [c.pick(made[::-1] or given) for _ in range(draw(st.integers(1, limits[2])))]
-    fitting = [(p, y) for p in held for y in made if y.node.type == p.node.type]
-    updates = [c.pick(fitting)] if fitting and c.coin() else []
+    results = [c.pick(made[::-1] or given) for _ in range(draw(st.integers(1, wanted.outputs)))]
+    updates = updates_of(c, held, made)
     return DrawnGraph([x.node for x in given], [y.node for y in results], [(p.node, v.node) for p, v in updates])
 
 
-def _leaves(draw: st.DrawFn, most: int, dtypes: tuple[str, ...], symbolic: bool) -> list[Tensor]:
+def _leaves(
+    draw: st.DrawFn, most: int, dtypes: tuple[str, ...], symbols: tuple[str, ...], *, rows: bool = False
+) -> list[Tensor]:
     """Placeholders whose axes come from one pool of sizes, so that many of them fit together."""
-    pool: list[Any] = [2, 3, 1, *(SYMBOLS if symbolic else ()), 0]
-    axis = st.sampled_from(pool)
-    shapes = st.lists(axis, max_size=3).map(tuple)
+    pool: list[Any] = [2, 3, 1, *(() if rows else symbols), 0]
+    shapes = st.lists(st.sampled_from(pool), max_size=2 if rows else 3).map(tuple)
+    if rows:
+        count = draw(st.sampled_from(symbols))
+        shapes = shapes.map(lambda shape: (count, *shape))
     whole = draw(shapes)
     found = []
     for i in range(draw(st.integers(1, most))):
@@ -198,12 +246,6 @@ def _leaves(draw: st.DrawFn, most: int, dtypes: tuple[str, ...], symbolic: bool)
         shape = whole if i == 0 else draw(st.one_of(st.just(whole[start:]), shapes))
         found.append(placeholder(shape, draw(st.sampled_from(dtypes)), name="xyzuvw"[i] if i < 6 else f"x{i}"))
     return found
-
-
-def _parameter(draw: st.DrawFn, like: Tensor) -> Parameter:
-    shape = tuple(n for n in like.shape if isinstance(n, int))
-    dtype = like.dtype if like.dtype.kind == "f" else np.dtype(np.float64)
-    return Parameter(draw(tensors(dtype, shape, layouts="contiguous", values="smooth", low=-2, high=2)), name="p")
 
 
 def _step(c: Choice, recipes: Sequence[Recipe]) -> list[Tensor]:
@@ -217,7 +259,11 @@ def _step(c: Choice, recipes: Sequence[Recipe]) -> list[Tensor]:
 
 
 def functions(
-    arguments: int = 2, *, size: int = 6, ops: Iterable[type[Op] | str] | None = None, shape: Any = None
+    arguments: int = 2,
+    *,
+    size: int = 6,
+    ops: Iterable[type[Op] | str] | type[Op] | str | None = None,
+    shape: Any = None,
 ) -> st.SearchStrategy[DrawnFunction]:
     """Differentiable functions of float64 tensors, whose result is a scalar.
 
@@ -237,8 +283,8 @@ def functions(
     >>> "tg.exp(x)" in repr(found)  # it prints as code
     True
     """
-    if arguments < 1:
-        raise impossible("functions", f"arguments={arguments}", "a function has at least one")
+    check_count("functions", "arguments", arguments, 1, "a function has at least one")
+    check_count("functions", "size", size, 1, "a function applies at least one operation")
     recipes = _selected("functions", ops, smooth=True)
     _check_fit("functions", recipes, ["float64"])
     if shape is not None:
@@ -249,7 +295,7 @@ def functions(
 @st.composite
 def _functions(draw: st.DrawFn, recipes: Recipes, limits: tuple[int, int, int], shape: Any) -> DrawnFunction:
     if shape is None:
-        given = _leaves(draw, limits[1], ("float64",), symbolic=False)
+        given = _leaves(draw, limits[1], ("float64",), ())
     else:
         given = [placeholder(shape, name=f"x{i}" if i else "x") for i in range(draw(st.integers(1, limits[1])))]
     c = Choice(draw, list(given), safe=True)
@@ -263,10 +309,9 @@ def _functions(draw: st.DrawFn, recipes: Recipes, limits: tuple[int, int, int], 
     return DrawnFunction(Graph([x.node for x in given], [(f.sum(last) if last.ndim else last).node]))
 
 
-@st.composite
 def feeds(
-    draw: st.DrawFn, graph: Graph, values: str | Sequence[str] = ("ordinary", "special", "extreme", "kinks", "repeated")
-) -> list[Array]:
+    graph: Graph, values: str | Sequence[str] = HOSTILE_VALUES, *, sizes: Sequence[int] = SIZES
+) -> st.SearchStrategy[list[Array]]:
     """An array for each input of a graph; symbolic sizes are drawn, and the same for all of them.
 
     Parameters
@@ -275,6 +320,13 @@ def feeds(
         Whose inputs.
     values
         As for `tensors`.
+    sizes
+        What symbols may stand for.
+
+    Raises
+    ------
+    InputError
+        If these are no graph, no values, or no sizes.
 
     Examples
     --------
@@ -285,8 +337,19 @@ def feeds(
     >>> fed.dtype
     dtype('float32')
     """
+    if not isinstance(graph, Graph):
+        raise impossible("feeds", f"a {type(graph).__name__} is no graph", "give a Graph, such as kernel.graph")
+    if not sizes:
+        raise impossible("feeds", "sizes is empty", "give some, such as (1, 2, 3)")
+    for size in sizes:
+        check_count("feeds", "a size", size)
+    return _feeds(graph, several("feeds", "values", values, VALUES), tuple(sizes))
+
+
+@st.composite
+def _feeds(draw: st.DrawFn, graph: Graph, values: tuple[str, ...], known: tuple[int, ...]) -> list[Array]:
     symbols = {s for node in graph.inputs for n in node.type.shape if not isinstance(n, int) for s in n.symbols()}
-    sizes = {symbol: draw(st.sampled_from([1, 2, 3, 5, 0])) for symbol in sorted(symbols)}
+    sizes = {symbol: draw(st.sampled_from(known)) for symbol in sorted(symbols)}
     found: list[Array] = []
     for node in graph.inputs:
         kind = node.type.with_sizes(sizes)

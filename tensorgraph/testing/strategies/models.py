@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from tensorgraph import nn, optim
-from tensorgraph.array import functions as f
-from tensorgraph.array.leaves import placeholder
+from tensorgraph import nn
+from tensorgraph.array.tensor import asarray
 from tensorgraph.codegen.kernel import Kernel
-from tensorgraph.compiler.compile import compile
+from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.types import Array
-from tensorgraph.testing.reproduce import array_code
+from tensorgraph.testing.literals import arrays_code
 from tensorgraph.testing.strategies.arrays import tensors
-from tensorgraph.testing.strategies.shapes import impossible
+from tensorgraph.testing.strategies.shapes import check_count, impossible
 
 __all__ = ["DrawnModel", "Training", "modules", "training_steps"]
 
@@ -27,6 +26,7 @@ OPTIMIZERS = (
     "optim.SGD(0.1)", "optim.SGD(0.05, momentum=0.9)", "optim.Adam(0.01)", "optim.AdamW(0.01)", "optim.RMSprop(0.01)",
     "optim.Adagrad(0.1)",
 )  # fmt: skip
+COMPILED = "step = tg.compile([x], loss, updates=updates)"
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,21 @@ class DrawnModel:
 
     def module(self) -> nn.Sequential:
         """The model, always with the same first weights."""
-        return nn.Sequential(*[eval(layer, {"nn": nn}) for layer in self.layers])
+        scope: dict[str, Any] = {}
+        exec(repr(self), scope)
+        made: nn.Sequential = scope["model"]
+        return made
+
+    def lines(self) -> list[str]:
+        """What defines ``model``, and an input ``x`` for it."""
+        shape = ", ".join(f'"{n}"' if isinstance(n, str) else str(n) for n in self.shape)
+        return [
+            f"model = nn.Sequential({', '.join(self.layers)})",
+            f'x = tg.placeholder(({shape}), "float32", name="x")',
+        ]
 
     def __repr__(self) -> str:
-        return f"nn.Sequential({', '.join(self.layers)})  # of {list(self.shape)}"
+        return "\n".join(["import tensorgraph as tg", "from tensorgraph import nn", "", *self.lines()])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(repr(self))
@@ -74,13 +85,15 @@ def modules(
     Examples
     --------
     >>> from hypothesis import find
-    >>> found = find(modules(images=False), lambda m: len(m.layers) > 1)
-    >>> print(found)  # doctest: +ELLIPSIS
-    nn.Sequential(...)  # of ['batch', ...]
+    >>> find(modules(images=False), lambda m: len(m.layers) > 1)
+    import tensorgraph as tg
+    from tensorgraph import nn
+    <BLANKLINE>
+    model = nn.Sequential(nn.Linear(1, 1, rng=0), nn.Tanh())
+    x = tg.placeholder(("batch", 1), "float32", name="x")
     """
     for name, least in (("layers", layers), ("width", width)):
-        if least < 1:
-            raise impossible("modules", f"{name}={least}", "a model has at least one")
+        check_count("modules", name, least, 1, "a model has at least one")
     return _modules(layers, width, images, smooth)
 
 
@@ -107,7 +120,7 @@ def _modules(draw: st.DrawFn, most: int, width: int, images: bool | None, smooth
 
 @dataclass(frozen=True)
 class Training:
-    """A model, an optimizer, and the batches it meets; prints as code.
+    """A model, an optimizer, and the batches it meets; prints as the code that trains it.
 
     Attributes
     ----------
@@ -125,21 +138,38 @@ class Training:
 
     def compiled(self) -> tuple[Kernel, nn.Sequential]:
         """The training step, which gives the loss, and the model whose parameters it updates."""
-        module = self.model.module()
-        x = placeholder(self.model.shape, "float32", name="x")
-        target = f.mean(x, axis=tuple(range(1, x.ndim)), keepdims=False)
-        loss = f.mean((f.mean(module(x), axis=-1) - target) ** 2)
-        optimizer = eval(self.optimizer, {"optim": optim})
-        return compile([x], loss, updates=optimizer.updates(loss, module.parameters())), module
+        scope: dict[str, Any] = {}
+        exec("\n".join([*self._updates(), COMPILED]), scope)
+        return scope["step"], scope["model"]
+
+    def graph(self) -> Graph:
+        """The training step as it is before it is compiled."""
+        scope: dict[str, Any] = {}
+        exec("\n".join(self._updates()), scope)
+        pairs = [(parameter.node, asarray(value).node) for parameter, value in scope["updates"]]
+        return Graph([scope["x"].node], [scope["loss"].node], pairs)
 
     def losses(self) -> list[float]:
         """The loss of every step."""
         step, _ = self.compiled()
         return [float(step(batch)) for batch in self.batches]
 
+    def _updates(self) -> list[str]:
+        """What defines ``loss`` and ``updates``."""
+        axes = tuple(range(1, len(self.model.shape)))
+        return [
+            "import numpy as np",
+            "import tensorgraph as tg",
+            "from tensorgraph import nn, optim",
+            "",
+            *self.model.lines(),
+            f"loss = tg.mean((tg.mean(model(x), axis=-1) - tg.mean(x, axis={axes})) ** 2)",
+            f"updates = {self.optimizer}.updates(loss, model.parameters())",
+        ]
+
     def __repr__(self) -> str:
-        batches = ", ".join(map(array_code, self.batches))
-        return f"model = {self.model!r}\noptimizer = {self.optimizer}\nbatches = [{batches}]"
+        losses = "losses = [float(step(batch)) for batch in batches]"
+        return "\n".join([*self._updates(), COMPILED, *arrays_code(self.batches, "batches"), losses])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(repr(self))
@@ -166,8 +196,11 @@ def training_steps(
     >>> len(found.losses())
     2
     """
-    if steps < 1 or batch < 1:
-        raise impossible("training_steps", f"steps={steps}, batch={batch}", "there is at least one of each")
+    for name, least in (("steps", steps), ("batch", batch)):
+        check_count("training_steps", name, least, 1, "there is at least one")
+    if models is not None and not isinstance(models, st.SearchStrategy):
+        what = f"models= is a {type(models).__name__}, which is no strategy"
+        raise impossible("training_steps", what, "give one that draws models, such as modules()")
     return _training(steps, batch, modules() if models is None else models)
 
 

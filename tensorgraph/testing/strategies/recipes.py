@@ -11,6 +11,7 @@ from tensorgraph.array import functions as f
 from tensorgraph.array.tensor import Tensor
 from tensorgraph.autodiff.transforms import gradients
 from tensorgraph.errors import ShapeError
+from tensorgraph.ir.dims import dim_key
 from tensorgraph.ir.leaves import Placeholder, Variable
 from tensorgraph.ir.node import topological
 from tensorgraph.ir.op import Interval, Op
@@ -185,7 +186,7 @@ def product_recipes() -> list[Recipe]:
     return [
         Recipe("matmul", (la.Matmul,), has_axes(1, "fic"), _matmul),
         Recipe("gram", (la.Matmul, sh.PermuteDims), has_axes(2, "fc"), lambda c, x: x @ f.matrix_transpose(x)),
-        Recipe("vecdot", (la.Vecdot,), has_axes(1, "fic"), lambda c, x: f.vecdot(x, c.pick([x, x[..., ::-1]]))),
+        Recipe("vecdot", (la.Vecdot,), has_axes(1, "fic"), _vecdot),
         Recipe("outer", (e.Multiply,), _small_vector, lambda c, x: f.expand_dims(x, -1) * f.expand_dims(x, 0)),
         Recipe("einsum", (la.Matmul,), has_axes(2, "f"), lambda c, x: f.einsum("...ij,...kj->...ik", x, f.tanh(x))),
         Recipe("gradient", (), kind_is("f"), _gradient, smooth=False),
@@ -212,14 +213,25 @@ def _matmul(c: Choice, x: Tensor) -> Tensor:
     return f.matmul(x, f.matrix_transpose(x)) if x.ndim > 1 else f.vecdot(x, x)
 
 
+def _vecdot(c: Choice, x: Tensor) -> Tensor:
+    """With what has as many numbers in a row; with itself, turned around or not."""
+
+    def fits(y: Tensor) -> bool:
+        alike = y.ndim > 0 and y.dtype.kind in "fic" and dim_key(x.shape[-1]) == dim_key(y.shape[-1])
+        return alike and broadcasts(x, y)
+
+    return f.vecdot(x, c.pick([x, x[..., ::-1], *[y for y in c.tensors if y is not x and fits(y)]]))
+
+
 def _gradient(c: Choice, x: Tensor) -> Tensor | list[Tensor]:
-    """Of a sum of `x` with respect to the floating leaves it follows from."""
+    """Of a sum of `x` with respect to the floating leaves it follows from; of the squares of a leaf."""
     leaves = [
         Tensor(node)
         for node in topological([x.node])
         if isinstance(node.op, (Placeholder, Variable)) and node.type.dtype.kind == "f"
     ]
-    if not leaves or isinstance(x.node.op, (Placeholder, Variable)):
+    if not leaves:
         return guarded(x, Interval())
-    found: list[Tensor] = gradients(f.sum(x), leaves, disconnected="zero")
+    made = x * x if isinstance(x.node.op, (Placeholder, Variable)) else x
+    found: list[Tensor] = gradients(f.sum(made), leaves, disconnected="zero")
     return found

@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import currently_in_test_context
 from hypothesis import strategies as st
 
-from tensorgraph.errors import InputError, TensorGraphError
+from tensorgraph.errors import DTypeError, InputError, TensorGraphError
 from tensorgraph.ir.provenance import located
-from tensorgraph.ir.types import DTYPES
+from tensorgraph.ir.types import DTYPES, as_dtype
 
 __all__ = ["Shape", "axes", "broadcastable_shapes", "dtypes", "indices", "shapes"]
 
@@ -26,6 +26,15 @@ def impossible(strategy: str, why: str, remedy: str) -> TensorGraphError:
     return error if currently_in_test_context() else located(error)
 
 
+def read_dtype(strategy: str, dtype: Any) -> np.dtype[Any]:
+    """A data type that tensors have."""
+    try:
+        return as_dtype(dtype)
+    except (DTypeError, TypeError) as error:  # a list has no hash
+        told = DTypeError(f"{strategy}: {error if isinstance(error, DTypeError) else f'{dtype!r} is no data type'}")
+        raise (told if currently_in_test_context() else located(told)) from None
+
+
 def check_shape(strategy: str, shape: Any) -> Shape:
     """A shape as a tuple of lengths that are at least 0."""
     try:
@@ -37,10 +46,21 @@ def check_shape(strategy: str, shape: Any) -> Shape:
     return found
 
 
+def check_count(strategy: str, name: str, value: Any, least: int = 0, remedy: str = "") -> None:
+    """Refuse what is no integer, and one below the least."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise impossible(strategy, f"{name}={value!r} is no integer", f"give one of at least {least}") from None
+    if number < least:
+        negative = "" if remedy else " is negative"
+        raise impossible(strategy, f"{name}={value}{negative}", remedy or f"give at least {least}")
+
+
 def check_order(strategy: str, low: tuple[str, int], high: tuple[str, int]) -> None:
     """Refuse a least value that is negative or above the greatest."""
-    if low[1] < 0:
-        raise impossible(strategy, f"{low[0]}={low[1]} is negative", "give at least 0")
+    check_count(strategy, *low)
+    check_count(strategy, *high)
     if low[1] > high[1]:
         raise impossible(
             strategy, f"{low[0]}={low[1]} is more than {high[0]}={high[1]}", f"raise {high[0]} or lower {low[0]}"
@@ -74,12 +94,16 @@ def shapes(
     """
     check_order("shapes", ("min_rank", min_rank), ("max_rank", max_rank))
     check_order("shapes", ("min_side", min_side), ("max_side", max_side))
-    if min_side**min_rank > max_size:
+    check_count("shapes", "max_size", max_size)
+    least = max(min_rank, 1) if max_size == 0 else min_rank  # without axes there is one element
+    if least > max_rank:
+        raise impossible("shapes", "an array without axes has more than max_size=0 elements", "raise max_size")
+    if min_side**least > max_size:
         raise impossible(
-            "shapes", f"{min_rank} axes of at least {min_side} have more than max_size={max_size} elements",
+            "shapes", f"{least} axes of at least {min_side} have more than max_size={max_size} elements",
             "raise max_size or lower min_rank or min_side",
         )  # fmt: skip
-    sides = st.lists(st.integers(min_side, max_side), min_size=min_rank, max_size=max_rank)
+    sides = st.lists(st.integers(min_side, max_side), min_size=least, max_size=max_rank)
     return sides.map(lambda found: _within(found, min_side, max_size))
 
 
@@ -113,8 +137,8 @@ def broadcastable_shapes(
     >>> len(np.broadcast_shapes(a, b)) == max(len(a), len(b))
     True
     """
-    if count < 1:
-        raise impossible("broadcastable_shapes", f"count={count}", "ask for at least one shape")
+    check_count("broadcastable_shapes", "count", count, 1, "ask for at least one shape")
+    check_count("broadcastable_shapes", "max_rank", max_rank)
     check_order("broadcastable_shapes", ("min_side", min_side), ("max_side", max_side))
     whole = shapes(max_rank=max_rank, min_side=min_side, max_side=max_side)
     return whole.flatmap(lambda shape: st.tuples(*[_part(shape, min_side)] * count))
@@ -142,8 +166,7 @@ def axes(rank: int, *, several: bool = True, none: bool = True, negative: bool =
     >>> -3 <= find(axes(3, none=False), lambda axis: True) < 3
     True
     """
-    if rank < 0:
-        raise impossible("axes", f"rank={rank}", "an array has at least 0 axes")
+    check_count("axes", "rank", rank, 0, "an array has at least 0 axes")
     if rank == 0 and not (several or none):
         raise impossible("axes", "an array of rank 0 has no axis", "allow none=True or several=True, or give a rank")
     low = -rank if negative else 0

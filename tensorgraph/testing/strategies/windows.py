@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tensorgraph.testing.strategies.shapes import Shape, impossible
+from tensorgraph.testing.strategies.shapes import Shape, check_count, impossible
 
 __all__ = ["ConvArguments", "PoolArguments", "conv_arguments", "pool_arguments"]
 
@@ -118,8 +118,7 @@ def conv_arguments(
     >>> len(found.x), len(found.w)
     (3, 3)
     """
-    if max_kernel < 1:
-        raise impossible("conv_arguments", f"max_kernel={max_kernel}", "a kernel has at least one tap per axis")
+    check_count("conv_arguments", "max_kernel", max_kernel, 1, "a kernel has at least one tap per axis")
     return _conv(_ranks("conv_arguments", rank), max_kernel, _layouts("conv_arguments", layouts))
 
 
@@ -159,6 +158,5 @@ def pool_arguments(
     """
     if kind not in {"max", "avg"}:
         raise impossible("pool_arguments", f"kind={kind!r}", "pools are 'max' or 'avg'")
-    if max_kernel < 1:
-        raise impossible("pool_arguments", f"max_kernel={max_kernel}", "a window has at least one element per axis")
+    check_count("pool_arguments", "max_kernel", max_kernel, 1, "a window has at least one element per axis")
     return _pool(_ranks("pool_arguments", rank), max_kernel, kind, _layouts("pool_arguments", layouts))

@@ -1,0 +1,62 @@
+"""What laws may make of a number: the true one is right, whatever overflowed on the way to it before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+import tensorgraph as tg
+from tensorgraph.ir.op import Op
+from tensorgraph.rewrite import tiers
+from tensorgraph.rewrite.laws import LAWS
+from tensorgraph.rewrite.tiers import differs_by_laws
+from tensorgraph.testing import SAMPLES
+
+ROUNDED = [law for law in LAWS if law.name == "scalars_first"]
+X, Y = (tg.placeholder(("n",), "float32", name=name) for name in "xy")
+SHARE = np.float32(1 / 70)
+
+
+def widely_evaluated(graph: tg.Graph, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    return tiers._evaluated(graph, arrays, tiers._widened)
+
+
+def graph(y: tg.Tensor) -> tg.Graph:
+    return tg.Graph([X.node, Y.node], [y.node])
+
+
+def test_a_result_that_is_too_large_is_infinite() -> None:
+    """Before, a factor was infinite, and so the sum of its products no number."""
+    before, after = graph(tg.vecdot(X * 2 * SHARE, Y)), graph(tg.vecdot(X * (2 * SHARE), Y))
+    arrays = [np.float32([2e38, 3e38]), np.float32([-3e38, 0])]
+    assert differs_by_laws(before, after, ROUNDED, arrays) is None
+    for wrong in (np.inf, 1.0):
+        why = differs_by_laws(before, after, ROUNDED, arrays, [np.float32(wrong)])
+        assert why == f"result 0 at (): {wrong} is not nan, nor within what rounding can do: 0"
+
+
+def test_a_difference_that_vanishes_is_nothing_however_large_its_noise_is() -> None:
+    """Moved by rounding it is so large that both graphs overflow, and give no number."""
+
+    def scaled(x: tg.Tensor) -> tg.Graph:
+        return graph(tg.sum(x + Y) * np.float32(3e38) / np.float32(np.inf))
+
+    factor = SHARE * np.float32(3)
+    before, after = scaled(SHARE * (np.float32(3) * X)), scaled(factor * X)
+    x = np.linspace(1e37, 2e37, 64, dtype=np.float32)
+    arrays = [x, -(factor * x)]
+    assert differs_by_laws(before, after, ROUNDED, arrays) is None
+    for wrong in (np.inf, 1.0):
+        why = differs_by_laws(before, after, ROUNDED, arrays, [np.float32(wrong)])
+        assert why == f"result 0 at (): {wrong} is not nan, nor within what rounding can do: 0"
+
+
+@pytest.mark.parametrize("op", SAMPLES)
+def test_every_operation_has_a_value_in_higher_precision(op: type[Op]) -> None:
+    for sample in SAMPLES[op]:
+        arrays = sample.draw(np.random.default_rng(0))
+        inputs = [tg.placeholder(a.shape, a.dtype, name=f"x{i}") for i, a in enumerate(arrays)]
+        made = tg.Graph([x.node for x in inputs], [sample.function(*inputs).node])
+        assert widely_evaluated(made, arrays) is not None, sample
