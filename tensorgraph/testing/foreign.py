@@ -16,13 +16,17 @@ from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.testing.determinism import called, check_finite, check_repeats, check_unchanged
 from tensorgraph.testing.numeric import EPS, STEP, Line, central_difference, complex_step
+from tensorgraph.testing.programs import _peer as owner_of
 from tensorgraph.testing.programs import jax_in_double
 from tensorgraph.testing.subject import SMALL, Arrays, Subject
 
-__all__ = ["LIBRARIES", "Foreign", "library_of"]
+__all__ = ["LIBRARIES", "TITLES", "Foreign", "library_of", "owner_of"]
 
 LIBRARIES = ("tensorgraph", "numpy", "torch", "jax")
+TITLES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 Native: TypeAlias = "Callable[..., Sequence[Any]]"
+HALF = 2.0**-11  # the coarseness of half precision is more than this
+FLAT = 2.0**-14  # a relative change that shows in single precision and not in half precision
 
 
 def library_of(args: Tree) -> str:
@@ -40,7 +44,7 @@ def library_of(args: Tree) -> str:
 class _Library:
     """How a library's functions are called and differentiated; of NumPy, only called."""
 
-    title, takes = "NumPy", "NumPy arrays"
+    takes = "NumPy arrays"
 
     def array(self, x: Array) -> Any:
         """The library's array, a copy."""
@@ -64,7 +68,7 @@ class _Library:
 
 
 class _Torch(_Library):
-    title, takes = "PyTorch", "PyTorch tensors of double precision"
+    takes = "PyTorch tensors of double precision"
 
     def __init__(self) -> None:
         self.torch = importlib.import_module("torch")
@@ -100,7 +104,7 @@ class _Torch(_Library):
 
 
 class _Jax(_Library):
-    title, takes = "JAX", "JAX arrays of double precision"
+    takes = "JAX arrays of double precision"
 
     def __init__(self) -> None:
         self.jax = importlib.import_module("jax")
@@ -172,6 +176,16 @@ class Foreign:
 
     def culprit(self, points: Arrays, order: int) -> None:
         """There is no graph in which to search."""
+
+    def coarse(self) -> str | None:
+        """Why its values are too coarse for a numeric derivative, if they are."""
+        given = self.values(self.points)
+        if any(y.dtype.kind in "fc" and np.finfo(y.dtype).eps > HALF for y in given):
+            return f"the function computes in {min((y.dtype for y in given), key=lambda kind: kind.itemsize)}"
+        near, far = ([np.asarray(p * (1 + by)) for p in self.points] for by in (FLAT, STEP))
+        if all(map(np.array_equal, given, self.values(near))) and not all(map(np.array_equal, given, self.values(far))):
+            return f"its values come in steps, as those of half precision do: a change by {FLAT:.0e} does not show"
+        return None
 
     def filled(self, points: Sequence[Any]) -> Tree:
         """The arguments with these points in them."""
@@ -289,8 +303,11 @@ class _ByHand(_Black):
         parts = [found] if count == 1 and not isinstance(found, (tuple, list, dict)) else flatten_tree(found)[0]
         if len(parts) == total and total != count:
             parts = [parts[i] for i in self.foreign.chosen]
+        given = "a tuple of one per floating-point argument is to be" if count > 1 else "one array is to be"
+        if found is None or (len(parts) == count and not all(map(_numbers, parts))):
+            kinds = ", ".join("None" if part is None else type(part).__name__ for part in parts) or "None"
+            raise located(GradientError(f"check_gradients: the gradient is {kinds} where {given}: return it"))
         if len(parts) != count:
-            given = "a tuple of one per floating-point argument is to be" if count > 1 else "one array is to be"
             raise located(
                 GradientError(f"check_gradients: the gradient has {len(parts)} parts where {given} ({count} in all)")
             )
@@ -301,6 +318,13 @@ class _ByHand(_Black):
 
     def derived(self, mode: str, seeds: Arrays) -> None:
         """There is none."""
+
+
+def _numbers(part: Any) -> bool:
+    try:
+        return np.asarray(part).dtype.kind in "biufc"
+    except ValueError:  # lists of different lengths
+        return False
 
 
 def _check_scalar(values: Arrays) -> None:
@@ -373,7 +397,7 @@ class _Native(_Black):
             return self.library.reverse(self.native, points, seeds)
         except Exception as error:
             first = str(error).partition("\n")[0].rstrip(".")
-            raised = f"{self.library.title} cannot differentiate the function, {type(error).__name__}: {first}"
+            raised = f"{TITLES[self.foreign.name]} cannot differentiate the function, {type(error).__name__}: {first}"
             advice = "compute with its own arrays and functions from the arguments to the result"
             raise located(GradientError(f"check_gradients: {raised}: {advice}")) from error
 

@@ -1,0 +1,320 @@
+"""Derivatives and the numeric ones that they are held against: of single numbers, and along directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorgraph.ir.types import Array
+from tensorgraph.testing.numeric import TINY, Line, Slope, central_difference, complex_step, plain, slope_of
+from tensorgraph.testing.subject import SMALL, Arrays, Subject, beside, line_of, projected, real_parts, size_of, unit
+
+__all__ = [
+    "ABSURD", "Argument", "Case", "Scale", "around", "condition", "distance", "largest_of", "measured", "results_along",
+    "settled", "shaken", "shifts",
+]  # fmt: skip
+
+UNSETTLED = 1e-2  # a numeric derivative whose relative error exceeds this decides nothing
+NOTHING = 1e-30  # an error that is none, whatever the size of the values
+ABSURD = 1e-3  # a change by this much in the last place is a jump, not rounding
+AROUND = 24  # points around a kink at which derivatives are taken
+BESIDE = 2.0**-16  # how far these are, relative to the arguments
+ORDERED = 2.0**-10  # how far those are at which equal numbers rise or fall
+LUCK = 7.5  # errors with random signs add up to more than so many root mean squares once in 10**12 times
+
+
+class Scale(NamedTuple):
+    """What errors of derivatives are measured by.
+
+    Attributes
+    ----------
+    largest
+        The largest numeric derivative.
+    rounding
+        What rounding may add to one.
+    share
+        The size of the values, for each element: the derivatives of a sum do not grow with it.
+    """
+
+    largest: float
+    rounding: float
+    share: float
+
+    @property
+    def size(self) -> float:
+        """That of a derivative that counts."""
+        return max(self.largest, self.rounding, self.share)
+
+
+class Case(NamedTuple):
+    """One derivative and the numeric one.
+
+    Attributes
+    ----------
+    where, place
+        What messages call it, and the index of the element.
+    found, slope
+        The derivative and the numeric one.
+    scale
+        A derivative along the line is `scale` times that.
+    at
+        The point that the line runs through.
+    direction
+        Its direction.
+    line
+        Gives the results along the direction through another point, or through `at`.
+    source, again
+        All derivatives as a function of the point, and this one.
+    spread
+        The error that it may have if each element's derivative may have an error of one.
+    weight
+        The error that it has, typically, if one element's derivative has an error of one.
+    """
+
+    where: str
+    place: tuple[int, ...]
+    found: float
+    slope: Slope
+    scale: float
+    at: Arrays
+    direction: Callable[[], Arrays]
+    line: Callable[[Any], Line]
+    source: Any
+    again: Callable[[Arrays], float]
+    spread: float = 1.0
+    weight: float = 1.0
+
+
+class Argument:
+    """The derivatives of the projected results with respect to one argument.
+
+    Parameters
+    ----------
+    subject
+        The function.
+    name, i
+        What to call the argument, and its number.
+    pull
+        The reverse derivative as a function of the point.
+    cotangents
+        On which the results are projected.
+    values
+        The size of the projected results.
+    at, found
+        Where, and the derivative there.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        name: str,
+        i: int,
+        pull: Any,
+        cotangents: Arrays,
+        values: float,
+        at: Arrays,
+        found: Array,
+    ) -> None:
+        self.subject, self.name, self.i, self.pull, self.cotangents = subject, name, i, pull, cotangents
+        self.values, self.at, self.point, self.found = values, at, at[i], found
+
+    def moved(self, at: Arrays) -> Argument:
+        """The same at another point."""
+        found = self.pull(at)[self.i]
+        return Argument(self.subject, self.name, self.i, self.pull, self.cotangents, self.values, at, found)
+
+    def index(self, k: int) -> tuple[int, ...]:
+        """The index of an element that is given by its number."""
+        return tuple(int(n) for n in np.unravel_index(k, self.point.shape))
+
+    def elements(self, k: int) -> list[Case]:
+        """One element: of a complex one both parts."""
+        axes = (1.0, 1j) if self.point.dtype.kind == "c" else (1.0,)
+        return [self._element(self.index(k), axis) for axis in axes]
+
+    def _element(self, index: tuple[int, ...], axis: complex) -> Case:
+        def part(gradient: Array) -> float:
+            return float(gradient[index].real if axis == 1.0 else gradient[index].imag)
+
+        def direction() -> Arrays:
+            return unit(self.at, self.i, index, axis)
+
+        line, scale = self._lines(direction), size_of(self.point[index])
+        return Case(
+            f"{self.name}, index {index}", index, part(self.found), divided(slope_of(line(None)), scale), scale,
+            self.at, direction, line, self.pull, lambda points: part(self.pull(points)[self.i]),
+        )  # fmt: skip
+
+    def together(self, numbers: Array, signs: Array) -> Case:
+        """Elements along a direction: these signs, or phases, times the size of each."""
+        weights = signs * np.maximum(np.abs(np.ravel(self.point)[numbers]), SMALL)
+
+        def direction() -> Arrays:
+            made = [np.zeros_like(p) for p in self.at]
+            np.put(made[self.i], numbers, weights)
+            return made
+
+        def along(gradient: Array) -> float:
+            return float(projected([weights], [np.ravel(gradient)[numbers]]))
+
+        line, sizes = self._lines(direction), np.abs(weights)
+        first = self.index(int(numbers[0]))
+        where = f"{self.name}, along a random direction over {len(numbers)} elements, {first} among them"
+        return Case(
+            where, first, along(self.found), slope_of(line(None)), 1.0, self.at, direction, line,
+            self.pull, lambda points: along(self.pull(points)[self.i]),
+            min(float(np.sum(sizes)), LUCK * float(np.linalg.norm(sizes))), float(np.mean(sizes)),
+        )  # fmt: skip
+
+    def _lines(self, direction: Callable[[], Arrays]) -> Callable[[Any], Line]:
+        noise = np.asarray(self.subject.eps * self.values)
+
+        def line(base: Any) -> Line:
+            through = self.at if base is None else base
+            return line_of(self.subject, direction(), lambda ys: projected(self.cotangents, ys), noise, through)
+
+        return line
+
+
+def results_along(subject: Subject, push: Any, directions: Arrays, k: int, tangent: Array) -> list[Case]:
+    """The derivatives of the elements of one result along a direction."""
+    y = subject.values[k]
+    noise = real_parts(np.asarray(subject.eps * np.abs(y) * (1 + 1j if y.dtype.kind == "c" else 1)))
+    slopes = slope_of(line_of(subject, directions, lambda ys: _parts(ys[k], y), noise))
+    values = real_parts(tangent.astype(np.result_type(tangent, y.dtype)))
+
+    def one(index: tuple[int, ...]) -> Case:
+        def line(base: Any) -> Line:
+            return line_of(subject, directions, lambda ys: _parts(ys[k], y)[index], noise[index], base)
+
+        place = index[: y.ndim]
+        parts = (slopes.value, slopes.error, slopes.low, slopes.high)
+        value, error, low, high = (np.asarray(part[index]) for part in parts)
+        slope = slopes._replace(value=value, error=error, low=low, high=high)
+        return Case(
+            f"result {k}, index {place}, along a random direction", place, float(values[index]), slope, 1.0,
+            subject.points, lambda: directions, line, push,
+            lambda points: float(real_parts(push(points)[k])[index]),
+        )  # fmt: skip
+
+    return [one(index) for index in np.ndindex(values.shape)]
+
+
+def _parts(values: Array, like: Array) -> Array:
+    """Real numbers; a real function of complex arguments, for the complex step, stays complex."""
+    return real_parts(values) if like.dtype.kind == "c" else values
+
+
+def divided(slope: Slope, scale: float) -> Slope:
+    """The derivative with respect to an element, from one along a direction."""
+    value, error, low, high = (np.asarray(part / scale) for part in (slope.value, slope.error, slope.low, slope.high))
+    return slope._replace(value=value, error=error, low=low, high=high)
+
+
+# ---- what to make of a difference
+
+
+def distance(found: float, slope: Slope) -> float:
+    """How far outside the one-sided derivatives."""
+    low, high = float(slope.low), float(slope.high)
+    if not (np.isfinite(found) and np.isfinite(low) and np.isfinite(high)):
+        return float("inf")
+    return max(low - found, found - high, 0.0)
+
+
+def measured(case: Case) -> Slope:
+    """The numeric derivative, with the noise of the values measured instead of assumed.
+
+    J. Moré and S. Wild, "Estimating computational noise", 2011, in a simple form.
+    """
+    line = case.line(None)
+    if case.slope.kink:
+        return case.slope
+    if line.wide is not None:
+        other = float(complex_step(line.wide, step=TINY * 2**40).value) / case.scale
+        if np.isclose(other, float(case.slope.value), rtol=1e-9, atol=0.0):
+            return case.slope
+        return divided(slope_of(line.real()), case.scale)  # no analytic function
+    nearby = [float(line.values(k * 1.37 * 2.0**-46)) for k in range(-4, 5)]
+    noise = np.maximum(line.noise, np.max(np.abs(np.diff(nearby, 2)), initial=0.0))
+    with np.errstate(all="ignore"):
+        if case.slope.method == "central difference":
+            best = divided(slope_of(line.real(noise)), case.scale)
+            return best if best.error < case.slope.error or np.any(noise > line.noise) else case.slope
+    return case.slope
+
+
+def shaken(case: Case, subject: Subject, size: float) -> float:
+    """How much the derivative changes when the arguments do in their last place: its condition, in effect."""
+    if case.slope.kink:  # it jumps, unless all numbers move in proportion
+        side = subject.run(case.at)[1]
+        near = [points for points in _together(case.at, subject.eps) if side and subject.run(points)[1] == side]
+    else:
+        near = shifts(case.at, subject.eps)
+    most = 0.0
+    for points in near:
+        change = abs(case.again(points) - case.found)
+        most = max(most, change if change < ABSURD * size else 0.0)
+    return 8 * most
+
+
+def shifts(points: Arrays, eps: float) -> list[list[Array]]:
+    """The points, off in the last place: each number by itself, and all in proportion, which keeps ties."""
+    return [*(beside(points, 2 * eps, seed) for seed in range(4)), *_together(points, eps)]
+
+
+def _together(points: Arrays, eps: float) -> list[list[Array]]:
+    return [[np.asarray(p * (1 + k * eps), p.dtype) for p in points] for k in (-3, -2, 2, 3)]
+
+
+def around(case: Case, allowed: float) -> bool:
+    """Whether the derivative lies between those of points around a kink."""
+    low, high = float(case.slope.low), float(case.slope.high)
+    for far, slope in _slopes_around(case):
+        if np.isfinite(slope.low) and np.isfinite(slope.high):
+            low, high = min(low, float(slope.low)), max(high, float(slope.high))
+        slack = allowed + 2 * far * max(abs(low), abs(high))
+        if low - slack <= case.found <= high + slack:
+            return True
+    return False
+
+
+def _slopes_around(case: Case) -> Iterator[tuple[float, Slope]]:
+    """Derivatives at points around, and how far these are, relative to the arguments.
+
+    Of many operands that are equal an operation takes the first or the last, or ranks them in order: points at which
+    they rise or fall meet that side. At random points all sides of a kink between few operands are met.
+    """
+    for sign in (-1, 1):
+        rising = [p + sign * ORDERED * np.maximum(np.abs(p), SMALL) * _ramp(p) for p in case.at]
+        yield ORDERED, divided(slope_of(case.line(rising).real()), case.scale)
+    for seed in range(AROUND):
+        line = case.line(beside(case.at, BESIDE, seed))
+        near = central_difference(line.values, BESIDE / 2**6, line.noise)
+        yield 2**5 * BESIDE, divided(plain(near, "central difference"), case.scale)
+
+
+def _ramp(p: Array) -> Array:
+    """From 0 to 1 in the order of the elements."""
+    return np.linspace(0.0, 1.0, p.size).reshape(p.shape)
+
+
+def condition(case: Case) -> float:
+    """The relative change of the derivative for a relative change of the arguments."""
+    by, most = 2.0**-20, 0.0
+    for seed in range(4):
+        most = max(most, abs(case.again(beside(case.at, by, seed)) - case.found))
+    return most / by / abs(case.found) if case.found else float("nan")
+
+
+def settled(slope: Slope, scale: Scale, weight: float = 1.0) -> bool:
+    """Whether a numeric derivative decides anything."""
+    return float(slope.error) <= UNSETTLED * scale.size * weight + NOTHING
+
+
+def largest_of(values: Sequence[float] | Array) -> float:
+    """The largest modulus of those that are finite."""
+    array = np.asarray(values)
+    return float(np.max(np.abs(array[np.isfinite(array)]), initial=0.0))
