@@ -203,7 +203,7 @@ def test_half_precision_that_the_result_does_not_tell() -> None:
         return np.sum(x.astype("float16").astype("float64") ** 2)
 
     assert message(lambda: check_gradients(f, X, gradient=lambda x: 2 * x)) == (
-        "check_gradients: argument 0, index (0,): no numeric derivative settles, nor at points near: its values come in "
-        "steps, as those of half precision do: a change by 6e-05 does not show, which hides every numeric derivative: "
-        "check it in float32 or float64 (HERE)"
+        "check_gradients: argument 0, index (0,): no numeric derivative settles, nor at points near: its values come "
+        "in steps, as those of half precision do: a change by 6e-05 does not show, which hides every numeric "
+        "derivative: check it in float32 or float64 (HERE)"
     )
