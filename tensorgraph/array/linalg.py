@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensorgraph.array.axes import one_axis
-from tensorgraph.array.elementwise import abs, conj
+from tensorgraph.array.elementwise import abs
 from tensorgraph.array.reduction import max, sqrt_at_zero, sum
 from tensorgraph.array.selection import where
-from tensorgraph.array.shape import expand_dims, permute_dims, reshape, squeeze
+from tensorgraph.array.shape import expand_dims, moveaxis, permute_dims, reshape, squeeze
 from tensorgraph.array.tensor import Tensor, TensorLike, apply, asarray, promote
 from tensorgraph.errors import ShapeError
 from tensorgraph.ir.dims import dim_key, product
 from tensorgraph.ir.provenance import located
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 
 __all__ = ["dot", "inner", "matmul", "outer", "tensordot", "vecdot", "vector_norm"]
 
@@ -94,14 +94,33 @@ def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 
 def vecdot(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
-    """Sum of ``conj(x1) * x2`` along an axis; the others broadcast.
+    """Sum of ``conj(x1) * x2`` along an axis.
+
+    Parameters
+    ----------
+    x1, x2
+        Arrays of any dtype; the result has the one that NumPy promotes theirs to.
+    axis
+        The axis of each, of one size; what is left of their shapes broadcasts.
+
+    Raises
+    ------
+    ShapeError
+        If an operand has no axes or the sizes differ.
+    AxisError
+        If an operand has no such axis.
 
     Examples
     --------
     >>> vecdot([[1, 2], [3, 4]], [1, 1])
     Tensor([3, 7], int64)
     """
-    return sum(conj(x1) * asarray(x2), axis)
+    a, b = asarray(x1), asarray(x2)
+    if not a.ndim or not b.ndim:
+        message = f"vecdot: {a.node.type} and {b.node.type}: an operand has no axes; multiply with * instead"
+        raise located(ShapeError(message))
+    last = [one_axis("vecdot", axis, x.ndim) == x.ndim - 1 for x in (a, b)]
+    return apply(Vecdot(), *(x if there else moveaxis(x, axis, -1) for x, there in zip((a, b), last, strict=True)))
 
 
 def tensordot(x1: TensorLike, x2: TensorLike, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:

@@ -123,7 +123,8 @@ def gelu(x: TensorLike, /, *, approximate: bool = False) -> Tensor:
     """
     x = asarray(x)
     if approximate:
-        return 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
+        slope = sqrt(2 / pi)
+        return 0.5 * x * (1 + tanh(x * (slope + 0.044715 * slope * (x * x))))
     return 0.5 * x * (1 + erf(x * sqrt(0.5)))
 
 

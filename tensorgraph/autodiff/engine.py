@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgraph.array.functions import any as any_
-from tensorgraph.array.functions import astype, broadcast_to, conj, real, reshape, sum, where, zeros
+from tensorgraph.array.functions import astype, broadcast_to, conj, expand_dims, real, reshape, sum, where, zeros
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.autodiff.rules import NONDIFFERENTIABLE, RULES, Adjoint, Each
 from tensorgraph.errors import GradientError
@@ -23,8 +23,9 @@ from tensorgraph.ir.node import Node, Pick, Result, topological
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.provenance import Context, context, located
 from tensorgraph.ops import elementwise, indexing, reduction, shape
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.meta import Override
+from tensorgraph.rewrite.stabilize import stabilized
 
 __all__ = ["pull_back"]
 
@@ -35,7 +36,7 @@ _PASSING = (
 )  # fmt: skip
 
 # Ops whose adjoint multiplies by what may be infinite or NaN where it does not count.
-_MULTIPLYING = (elementwise.Elementwise, reduction.Reduction, Matmul)
+_MULTIPLYING = (elementwise.Elementwise, reduction.Reduction, Matmul, Vecdot)
 
 
 class Cotangent(NamedTuple):
@@ -56,7 +57,7 @@ class Applied:
 def pull_back(
     seeds: Sequence[tuple[Node, Tensor]], wrt: Sequence[Node], *, independent: bool = False
 ) -> list[Tensor | None]:
-    """Cotangents of `wrt` for cotangents of other nodes.
+    """Cotangents of `wrt` for cotangents of other nodes, whose formulas are made stable first.
 
     Parameters
     ----------
@@ -77,7 +78,9 @@ def pull_back(
     GradientError
         If a node on the way has no derivative rule.
     """
-    order = topological([node for node, _ in seeds], stop=frozenset(wrt) if independent else frozenset())
+    stable = stabilized([node for node, _ in seeds], wrt)
+    seeds = [(node, value) for node, (_, value) in zip(stable, seeds, strict=True)]
+    order = topological(stable, stop=frozenset(wrt) if independent else frozenset())
     active = _active(order, wrt)
     found: dict[Node, list[Cotangent]] = {}
     for node, value in seeds:
@@ -96,11 +99,13 @@ def pull_back(
                 assert isinstance(total, Cotangent)
                 kept[node] = total.value
             own = _by_own_rule(node, total) if any(source in active for source in node.inputs) else None
+            parts_of: dict[Node, list[Any]] = {}
             for i, source in enumerate(node.inputs):
-                if source in active:
-                    part = _contribution(node, total, i, own)
-                    if part is not None:
-                        found.setdefault(source, []).append(part)
+                part = _contribution(node, total, i, own) if source in active else None
+                if part is not None:
+                    parts_of.setdefault(source, []).append(part)
+            for source, given in parts_of.items():  # those of x * x first: their sum is one of them, doubled
+                found.setdefault(source, []).append(_united(given) if len(given) > 1 else given[0])
     return [kept.get(node) for node in wrt]
 
 
@@ -217,6 +222,8 @@ def _mask_below(node: Node, mask: Tensor, i: int) -> Tensor | None:
     if isinstance(op, Matmul):
         read = any_(mask, (-1, -2)[i], keepdims=True)
         return broadcast_to(read, (*mask.shape[:-2], *node.inputs[i].type.shape[-2:]))
+    if isinstance(op, Vecdot):
+        return broadcast_to(expand_dims(mask, -1), (*mask.shape, node.inputs[i].type.shape[-1]))
     if isinstance(op, (shape._Movement, indexing._Indexing)):
         pulled = _by_rule(node, astype(mask, np.float32), i)
         return None if pulled is None else pulled != 0

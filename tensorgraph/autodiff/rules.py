@@ -23,6 +23,7 @@ from tensorgraph.array.functions import (
     cosh,
     digamma,
     exp,
+    expand_dims,
     floor,
     hypot,
     permute_dims,
@@ -93,7 +94,7 @@ RULES: Mapping[type[Op], Rule] = {
     e.Add: Adjoint(lambda n, g, a, b: g, lambda n, g, a, b: g),
     e.Subtract: Adjoint(lambda n, g, a, b: g, lambda n, g, a, b: -g),
     e.Multiply: Partial(lambda n, a, b: b, lambda n, a, b: a),
-    e.Divide: Adjoint(lambda n, g, a, b: g / conj(b), lambda n, g, a, b: -g * conj(n.y / b)),
+    e.Divide: Adjoint(lambda n, g, a, b: g / conj(b), lambda n, g, a, b: -(g / conj(b) * conj(n.y))),
     e.FloorDivide: Adjoint(_zero, lambda n, g, a, b: zeros_like(b)),
     e.Remainder: Adjoint(lambda n, g, a, b: g, lambda n, g, a, b: -g * floor(a / b)),
     e.Power: Partial(lambda n, a, b: s.power_by_base(a, b), lambda n, a, b: s.power_by_exponent(n.y, a, b)),
@@ -110,7 +111,7 @@ RULES: Mapping[type[Op], Rule] = {
     t.Log2: Partial(lambda n, x: 1 / (x * ln(2))),
     t.Log10: Partial(lambda n, x: 1 / (x * ln(10))),
     t.Logaddexp: Partial(lambda n, a, b: sigmoid(s.difference(a, b)), lambda n, a, b: sigmoid(s.difference(b, a))),
-    t.Sqrt: Partial(lambda n, x: 0.5 / n.y),
+    t.Sqrt: Adjoint(lambda n, g, x: g / conj(n.y) * 0.5),  # outside, where it meets the 2 of a square
     t.Cbrt: Partial(lambda n, x: 1 / (3 * n.y * n.y)),
     # trigonometric and hyperbolic
     t.Sin: Partial(lambda n, x: cos(x)),
@@ -171,6 +172,10 @@ RULES: Mapping[type[Op], Rule] = {
     ix.IndexAdd: Each(lambda n, g, i, x, v, *at: (g, s.gathered(n, g, at))[i] if i < 2 else None),
     # matrix products
     la.Matmul: Adjoint(lambda n, g, a, b: g @ conj(b).mT, lambda n, g, a, b: conj(a).mT @ g),
+    la.Vecdot: Adjoint(
+        lambda n, g, a, b: expand_dims(conj(g), -1) * b,
+        lambda n, g, a, b: expand_dims(g, -1) * a,
+    ),
     # convolution and pooling: linear maps and their transposes
     cv.Conv: Adjoint(
         lambda n, g, x, w: win.conv_input(n, g, conj(w), x),

@@ -82,6 +82,7 @@ def bench(
     peers: Annotated[str | None, typer.Option(metavar="LIST", help="Only these, such as pytorch,jax.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for a table, JSON and a plot.")] = None,
     json: Annotated[Path | None, typer.Option(help="File for everything as JSON.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of turns for each row.")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Tiny sizes and one round: does it run?")] = False,
     force: Annotated[bool, typer.Option("--force", help="Report although another process holds the machine.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="Only print the names of the rows.")] = False,
@@ -89,7 +90,7 @@ def bench(
     """Measure training steps, expressions, start-up and memory beside NumPy by hand and the peers installed."""
     from tensorgraph.cli.bench import bench as run
 
-    given = {"--rows": rows, "--peers": peers, "--out": out, "--json": json}
+    given = {"--rows": rows, "--peers": peers, "--out": out, "--json": json, "--seconds": seconds}
     flags = [name for name, wanted in (("--smoke", smoke), ("--force", force), ("--list", listing)) if wanted]
     options = [text for name, value in given.items() if value not in (None, "") for text in (name, str(value))]
     sys.exit(run([*options, *flags]))

@@ -18,7 +18,15 @@ from tensorgraph.codegen.runtime import call, carve, refuse_nan
 from tensorgraph.codegen.sizes import read_sizes, size_expressions, workspace_sizes
 from tensorgraph.codegen.statements import Speller
 from tensorgraph.codegen.team import POOL, share
-from tensorgraph.codegen.workspace import definitions, identifiers, pruned, state_layout, update_lines
+from tensorgraph.codegen.tidy import identifiers, tidied
+from tensorgraph.codegen.workspace import (
+    definitions,
+    direct_lines,
+    pruned,
+    state_layout,
+    update_lines,
+    written_by_one_call,
+)
 from tensorgraph.errors import CompileError
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.names import Namer, is_literal, symbols_of
@@ -166,6 +174,7 @@ def emit(program: Program, name: str, *, locations: bool = True, probe: Probe | 
     workspace, held, updates = _workspace(program, speller, compute, probe)
     workspace += ["", ""]
     head = [*workspace, *blocks, *_compute_head(program, held)]
+    updates += [len(head) + at for at in lines.direct]
     before = {True: len(workspace), False: len(head)}
     starts = zip(lines.starts, program.statements, strict=True)
     values = {node: each.node for each in program.reduced for node in (each.parts, each.joined)}
@@ -256,7 +265,8 @@ def _definitions(program: Program, customs: Mapping[Callable[..., Any], str], pr
     known = define(helpers, taken - {"deque", "os"}, known, ours=True)
     known.absent.update({"tick": "it notes the time"} if probe == "clock" else {})
     known.absent.update({"watch": "it looks at results"} if probe == "watch" else {})
-    known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if program.updates else {})
+    listed_updates = program.updates and not written_by_one_call(program)
+    known.imports.update({i.bound: i for i in UPDATE_IMPORTS} if listed_updates else {})
     return define({name: function for function, name in customs.items()}, taken, known) if customs else known
 
 
@@ -277,13 +287,13 @@ def _workspace(
     program: Program, speller: Speller, compute: list[str], probe: Probe | None
 ) -> tuple[list[str], list[str], list[int]]:
     """The lines of the function that makes memory, the names of what it gives, and where groups of updates begin."""
-    update, starts = _updates(program, speller, probe)
+    update, starts = ([], []) if written_by_one_call(program) else _updates(program, speller, probe)
     layout = state_layout(program)
     state = [entry.name if isinstance(entry, Arena) else program.names[entry] for entry in layout]
     used = identifiers(compute)
     kept = pruned(definitions(program, speller), [*used, *identifiers(update)])
     held = [name for name in dict.fromkeys([*state, *(d.name for d in kept)]) if name in used]
-    read = identifiers([*update, *(line for d in kept for line in d.lines)]).union(held)
+    read = {*identifiers([*update, *(line for d in kept for line in d.lines)]), *held}
     arguments = ", ".join(["state", *workspace_sizes(program)])
     lines = [*broken(f"def workspace({arguments}):"), '    """Memory of one call at a time, and views of it."""']
     lines += _unpacked([name if name in read else "_" for name in state], "state")
@@ -324,7 +334,9 @@ class _Lines:
         self.compute: list[str] = ["    tick(-1)"] if probe == "clock" else []
         self.functions: list[str] = []
         self.starts: list[tuple[bool, int]] = []  # whether in a function, and at which line
+        self.direct: list[int] = []  # where the update begins, if it is no list of calls
         self._program, self._speller, self._probe = program, speller, probe
+        self._values = set(program.names.values())
         place = ""
         for block, group in groupby(program.statements, key=lambda statement: statement.block):
             statements = list(group)
@@ -340,11 +352,17 @@ class _Lines:
                 self.starts.append((False, len(self.compute)))
                 self.compute += speller.statement(statement) + self._probed(len(self.starts) - 1, statement)
         self._end()
+        outside = [at for inner, at in self.starts if not inner]
+        self.compute, outside = tidied(self.compute, self._values, [*outside, *self.direct])
+        moved = iter(outside)
+        self.starts = [(inner, at if inner else next(moved)) for inner, at in self.starts]
+        self.direct = list(moved)
 
     def _block(self, block: Block, statements: Sequence[Statement]) -> None:
         first = len(self.starts)
         probed = lambda i, statement: self._probed(first + i, statement)  # noqa: E731
         lines, starts = block_function(self._program, block, statements, self._speller, probed)
+        lines, starts = tidied(lines, self._values, starts)
         self.starts += [(True, len(self.functions) + start) for start in starts]
         self.functions += [*lines, "", ""]
         self.compute += ["", *loop_lines(self._program, block, statements, self._speller)]
@@ -358,12 +376,17 @@ class _Lines:
         if not self._program.updates:
             self.compute += broken(f"    return {results}")
             return
-        self.compute += [
-            *broken(f"    outputs = {results}"),
-            *([f"    tick({len(self.starts)})"] if self._probe == "clock" else []),
-            "    deque(map(operator.call, update), 0)  # all at once, whatever interrupts",
-            "    return outputs",
-        ]
+        timed = self._probe == "clock"
+        self.compute += broken(f"    outputs = {results}")
+        self.compute += [f"    tick({len(self.starts)})"] if timed else []
+        if written_by_one_call(self._program):
+            self.compute += [""]
+            self.direct = [len(self.compute)]
+            self.compute += direct_lines(self._program, self._speller)
+            self.compute += [f"    tick({len(self.starts) + 1})"] if timed else []
+        else:
+            self.compute += ["    deque(map(operator.call, update), 0)  # all at once, whatever interrupts"]
+        self.compute += ["    return outputs"]
 
 
 def _probed(program: Program, statement: Statement, probe: Probe | None) -> list[str]:

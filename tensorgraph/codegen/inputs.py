@@ -98,12 +98,14 @@ class Inputs:
 
     def _converted(self, i: _Input, value: Any) -> Array:
         """The value as an array of the right dtype; only conversions that lose nothing are made."""
+        if isinstance(value, np.ma.MaskedArray):
+            raise self._misfit(i, "an array with a mask, which would be lost: fill it with .filled(...)")
         weak = not hasattr(value, "dtype") and not hasattr(value, "__array__")
         try:
             array = np.asarray(value)
         except TensorGraphError:
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise self._misfit(i, f"a {type(value).__name__} that is no array: {error}") from None
         if array.dtype.kind not in "biufc":
             raise self._misfit(i, f"a {type(value).__name__} that is no array of numbers")

@@ -23,7 +23,9 @@ from tensorgraph.codegen.profile import Profile, measured
 from tensorgraph.codegen.sizes import workspace_sizes
 from tensorgraph.codegen.state import State
 from tensorgraph.codegen.team import CASTING
+from tensorgraph.errors import InputError
 from tensorgraph.ir.graph import Graph
+from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import Tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.custom import Custom
@@ -60,7 +62,7 @@ class Stage:
     >>> import tensorgraph as tg
     >>> x = tg.placeholder((3,), "float64", name="x")
     >>> [stage.name for stage in tg.compile(x, tg.exp(x)).stages]
-    ['trace', 'drop identities', 'fold constants', 'simplify', 'plan', 'emit']
+    ['trace', 'drop identities', 'fold constants', 'simplify', 'lay out', 'plan', 'emit']
     """
 
     name: str
@@ -281,7 +283,7 @@ class Kernel:
         Raises
         ------
         InputError
-            If a size is missing or unknown, or an input does not fit.
+            If a size is missing or unknown, or an input does not fit; if both are given.
 
         Examples
         --------
@@ -291,6 +293,11 @@ class Kernel:
         >>> [(row.name, row.op, row.flops, row.why) for row in table.rows]
         [('exp', 'exp', 1000, 'x is an input'), ('sum_1', 'sum', 1000, 'a reduction')]
         """
+        if machine is not None and not isinstance(machine, Machine):
+            raise located(InputError(f"explain: machine={machine!r} is no tg.Machine"))
+        if inputs and sizes:
+            both = ", ".join(f"{symbol}={size}" for symbol, size in sizes.items())
+            raise located(InputError(f"explain: give inputs or sizes, and not both: {both} follow from the inputs"))
         profile = self.profile(*inputs) if inputs else self._profile
         if profile is not None and not inputs and sizes and sizes != profile.sizes:
             profile = None

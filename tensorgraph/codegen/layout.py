@@ -60,9 +60,9 @@ def _breaks(line: str) -> list[int]:
         elif text == "," and depth:
             found.append((token.end(), depth))
     outer = [end for end, depth in found if depth == 1]
-    ends = [0, *outer, len(line)]
-    fits = all(after - before < WIDTH // 2 for before, after in pairwise(ends[1:]))
-    return outer if outer and fits else [end for end, _ in found]
+    room = WIDTH - 12  # beside an indent, and that of what follows
+    fits = all(after - before <= room for before, after in pairwise([0, *outer, len(line)]))
+    return outer if fits else [end for end, _ in found]
 
 
 def listed(items: list[str], opening: str = "(", closing: str = ")") -> str:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from tensorgraph.codegen.layout import broken, listed
 from tensorgraph.codegen.statements import Speller
 from tensorgraph.ir.names import is_literal
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.schedule.blocks import Block, reads_rows
 from tensorgraph.schedule.lanes import InLanes, operation
 from tensorgraph.schedule.program import Buffer, Program, Statement
 
 __all__ = ["block_function", "loop_lines"]
 
-BLAS = (Matmul,)  # operations that call it
+BLAS = (Matmul, Vecdot)  # operations that call it
 
 Probed = Callable[[int, Statement], list[str]]
 
@@ -85,7 +85,7 @@ def loop_lines(program: Program, block: Block, statements: Sequence[Statement], 
     named = [node for node in outside if node in program.places and node in speller.named]
     named = [node for node in named if program.names[node] != program.places[node].name]
     lines += [f"    {program.names[node]} = {program.places[node].name}" for node in named]
-    freed = [program.names[source] for s in statements for source in s.frees]
+    freed = [program.names[n] for s in statements for n in s.frees if n not in block.inside]
     return [*lines, *(broken(f"    del {', '.join(freed)}") if freed else [])]
 
 

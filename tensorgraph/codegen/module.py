@@ -14,11 +14,12 @@ from tensorgraph.codegen.helpers import Import, define
 from tensorgraph.codegen.layout import broken, listed
 from tensorgraph.codegen.runtime import arranged, borrow, checked, give_back, held, load_state, save_state
 from tensorgraph.codegen.sizes import size_expressions, workspace_sizes
+from tensorgraph.codegen.tidy import identifiers
 from tensorgraph.codegen.workspace import state_layout
 from tensorgraph.errors import CompileError
 from tensorgraph.files import atomic_write
 from tensorgraph.ir.dims import DimLike
-from tensorgraph.ir.leaves import Constant, Placeholder, Variable
+from tensorgraph.ir.leaves import Constant, Placeholder, Storage, TurnedStorage, Variable
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.tree import Tree
 from tensorgraph.ir.types import Array
@@ -57,8 +58,17 @@ def _states(program: Program) -> dict[str, Array]:
     for node in _state_nodes(program):
         op = node.op
         assert isinstance(op, (Variable, Constant))
-        found[program.names[node]] = op.storage.value if isinstance(op, Variable) else op.value
+        found[program.names[node]] = np.array(_storage(op).value if isinstance(op, Variable) else op.value, order="C")
     return found
+
+
+def _storage(op: Variable) -> Storage:
+    """The storage as the user knows it."""
+    return op.storage.of if isinstance(op.storage, TurnedStorage) else op.storage
+
+
+def _is_turned(node: Node) -> bool:
+    return isinstance(node.op, Variable) and isinstance(node.op.storage, TurnedStorage)
 
 
 def _state_nodes(program: Program) -> list[Node]:
@@ -83,13 +93,16 @@ def _text(program: Program, name: str, module: Module, structure: Tree) -> str:
 
 def _state_lines(program: Program) -> list[str]:
     """The functions that make, read and write states."""
-    kinds = {program.names[node]: node.type for node in _state_nodes(program)}
-    lines = [f"    {key!r}: ({t.dtype.name!r}, {listed([str(n) for n in t.shape])})," for key, t in kinds.items()]
+    lines = []
+    for node in _state_nodes(program):
+        sizes = [str(n) for n in (node.type.shape[::-1] if _is_turned(node) else node.type.shape)]
+        lines.append(f"    {program.names[node]!r}: ({node.type.dtype.name!r}, {listed(sizes)}),")
     layout = []
     for entry in state_layout(program):
         members = entry.members if isinstance(entry, Arena) else (entry,)
-        layout += broken(f"    {listed([repr(program.names[node]) for node in members])},")
-    first = 'load(Path(__file__).with_suffix(".npz"))' if kinds else "{}"
+        names = [f"{program.names[node]}{'.T' if _is_turned(node) else ''}" for node in members]
+        layout += broken(f"    {listed(list(map(repr, names)))},")
+    first = 'load(Path(__file__).with_suffix(".npz"))' if lines else "{}"
     return [
         *["", "", *(["STATE = {", *_quoted(lines), "}"] if lines else ["STATE = {}"])],
         *(["ROWS = (", *_quoted(layout), ")  # what lies side by side"] if layout else ["ROWS = ()"]),
@@ -116,19 +129,23 @@ def _step(program: Program, name: str, structure: Tree) -> list[str]:
     lines.append('    """Run once: gives the outputs, and puts the next values into the state."""')
     for node in inputs:
         lines += _check(node, names[node], {})
-    lines += [f"    {symbol} = {text}" for symbol, text in sizes.items()]
+    again = []
     for node in inputs:
         own = [f"{names[node]}.shape[{axis}]" for axis in range(node.type.ndim)]
         plain = (isinstance(n, int) or sizes.get(str(n)) == text for n, text in zip(node.type.shape, own, strict=True))
         if not all(plain):
-            lines += _check(node, names[node], sizes)
+            again += _check(node, names[node], sizes)
+    read = identifiers([*again, *workspace_sizes(program), *sizes.values()])
+    lines += [f"    {symbol} = {text}" for symbol, text in sizes.items() if symbol in read]
+    lines += again
     keys = listed([f"{names[node]}.shape" for node in inputs])
     call = f"compute({', '.join([*(names[node] for node in inputs), 'memory[1]'])})"
-    make = ", ".join(["rows", *workspace_sizes(program)])
+    given = ", ".join(["arrays", *workspace_sizes(program)])
+    make = "workspace" if given == "arrays" else f"lambda arrays: workspace({given})"
     lines += [
         *broken(f"    spaces = SPACES.setdefault({keys}, {{}})"),
         '    with np.errstate(all="ignore"):',
-        *broken(f"        memory = borrow(spaces, state, STATE, ROWS, lambda rows: workspace({make}))"),
+        *broken(f"        memory = borrow(spaces, state, STATE, ROWS, {make})"),
         *broken(f"        outputs = {call}"),
         "    give_back(spaces, memory)",
     ]

@@ -66,6 +66,8 @@ def checked(label: str, array: Any, dtype: str, shape: tuple[Any, ...], text: st
     """An input as an array in row-major order; ValueError if it does not fit. A size of None is any."""
     array = np.asarray(array, order="C")
     found = f"{array.dtype}{list(array.shape)}"
+    if array.dtype != dtype and np.can_cast(array.dtype, dtype, "safe"):
+        array = array.astype(dtype)
     if array.dtype != dtype:
         raise ValueError(f"input {label!r} is {text} and was given {found}: cast it with .astype({dtype!r})")
     fits = array.ndim == len(shape) and all(n in {None, m} for n, m in zip(shape, array.shape, strict=True))
@@ -90,21 +92,21 @@ def held(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]]) 
 
 
 def arranged(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]], rows: Any) -> list[Any]:
-    """Put the arrays of a state into memory of their own, side by side where they are named together."""
+    """Put the arrays of a state into memory of their own, side by side where they are named together.
+
+    Of a name that ends in ``.T`` the transposition lies there in row-major order.
+    """
     arrays = dict(zip(wanted, held(state, wanted), strict=True))
+    arrays.update({f"{name}.T": array.T for name, array in list(arrays.items())})
     found = []
     for names in rows:
-        if len(names) == 1:
-            state[names[0]] = np.array(arrays[names[0]])
-            found.append(state[names[0]])
-            continue
         row = np.concatenate([arrays[name].reshape(-1) for name in names])
-        at = 0
+        parts: list[Any] = []
         for name in names:
-            end = at + arrays[name].size
-            state[name] = row[at:end].reshape(arrays[name].shape)
-            at = end
-        found.append(row)
+            start = sum(part.size for part in parts)
+            parts.append(row[start : start + arrays[name].size].reshape(arrays[name].shape))
+            state[name.removesuffix(".T")] = parts[-1].T if name.endswith(".T") else parts[-1]
+        found.append(row if len(names) > 1 else parts[0])
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgraph.codegen.runtime import joined
 from tensorgraph.codegen.workspace import state_layout
-from tensorgraph.ir.leaves import Constant, Storage, Variable, Watcher
+from tensorgraph.ir.leaves import Constant, Storage, TurnedStorage, Variable, Watcher
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import Array
 from tensorgraph.schedule.program import Arena, Program
@@ -25,6 +25,7 @@ class State:
         self._layout = state_layout(program)
         self._updated = [_storage(variable) for variable, _ in program.graph.updates]
         self._storages = [_storage(variable) for variable in program.graph.variables]
+        self._stored: set[Storage] = set()  # transposed by this kernel
 
     def watch(self, watcher: Watcher) -> None:
         """Have `watcher` told when an array is moved."""
@@ -34,13 +35,30 @@ class State:
     def settle(self) -> None:
         """Bring variables side by side that belong there, and apart that share memory; all in row-major order."""
         for storage in self._storages:
-            if not storage.value.flags.c_contiguous or not storage.value.flags.writeable:
+            if not self._settled(storage):
                 storage.value = np.array(storage.value, order="C")
         for storage in _overlapping(self._updated, self._storages):
             storage.value = storage.value.copy()
         for entry in self._layout:
             if isinstance(entry, Arena):
                 _gather([_storage(node) for node in entry.members])
+
+    def _settled(self, storage: Storage) -> bool:
+        """Whether an array may stay as it lies.
+
+        A weight that is only read here, and would be quicker to read transposed, stays in a row that another kernel has
+        made, and is not stored so again if another has undone it: products take both orders.
+        """
+        value = storage.value
+        if not value.flags.writeable or value.flags.c_contiguous:
+            return bool(value.flags.writeable)
+        if not isinstance(storage, TurnedStorage) or not value.flags.f_contiguous or storage in self._updated:
+            return False
+        base = value.base
+        if storage in self._stored or (base is not None and base.size > value.size):
+            return True
+        self._stored.add(storage)
+        return False
 
     def arrays(self) -> list[Array]:
         """What a workspace is made over."""

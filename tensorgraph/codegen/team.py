@@ -96,7 +96,7 @@ def pull(thread: int, task: Any, waiting: Any, failed: Any, held: Any, news: Any
             except IndexError:
                 break
             task(thread, start)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 (it is raised again by the caller)
         failed.append(error)
         waiting.clear()
     held[thread] = False

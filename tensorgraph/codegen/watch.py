@@ -10,6 +10,7 @@ import numpy as np
 
 from tensorgraph.codegen.emit import emit
 from tensorgraph.codegen.load import failed_at, loaded
+from tensorgraph.codegen.runtime import carve
 from tensorgraph.codegen.sizes import workspace_sizes
 from tensorgraph.codegen.workspace import state_layout
 from tensorgraph.ir.leaves import Constant
@@ -44,7 +45,13 @@ class Watched:
 
 
 def watched(
-    program: Program, name: str, inputs: Sequence[Array], state: Mapping[Node, Array], sizes: Mapping[str, int]
+    program: Program,
+    name: str,
+    inputs: Sequence[Array],
+    state: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    *,
+    whole: bool = False,
 ) -> Watched:
     """Run what `emit` makes of a program.
 
@@ -58,6 +65,8 @@ def watched(
         The value of every variable; the kernel's own state is not touched.
     sizes
         The size of every symbol.
+    whole
+        Run the program as it is, and look at nothing on the way.
     """
     computing = iter([s.node for s in program.statements if not s.copied])
     values: list[tuple[Node, list[Array | None]]] = []
@@ -65,8 +74,9 @@ def watched(
     def watch(*results: Any) -> None:
         values.append((next(computing), [None if value is None else np.array(value) for value in results]))
 
-    module = emit(program, name, locations=False, probe="watch")
-    filename, space = loaded(f"{name} watched", module.source, {**module.functions, "watch": watch})
+    module = emit(program, name, locations=False, probe=None if whole else "watch")
+    given = {**module.functions, "watch": watch, "np_empty": _spoilt, "carve": _spoilt_pieces}
+    filename, space = loaded(f"{name} watched", module.source, given)
     rows = [_row(entry, state) for entry in state_layout(program)]
     try:
         with np.errstate(all="ignore"):
@@ -75,6 +85,20 @@ def watched(
     except Exception as error:
         return Watched(values, [], {}, error, failed_at(error, filename, module))
     return Watched(values, [np.asarray(output) for output in outputs], _state(program, rows))
+
+
+def _spoilt(shape: Any, dtype: Any) -> Array:
+    """New memory that holds no right value by chance: NaN, -1."""
+    array = np.empty(shape, dtype)
+    array.reshape(-1).view(np.uint8).fill(255)
+    return array
+
+
+def _spoilt_pieces(*sizes: int) -> list[Array]:
+    pieces: list[Array] = carve(*sizes)
+    for piece in pieces:
+        piece.fill(255)
+    return pieces
 
 
 def _row(entry: Arena | Node, state: Mapping[Node, Array]) -> Array:

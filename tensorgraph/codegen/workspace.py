@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tensorgraph.codegen.layout import broken, commented, listed
 from tensorgraph.codegen.statements import Speller, view_text
+from tensorgraph.codegen.tidy import identifiers
 from tensorgraph.ir.dims import Dim, DimLike
-from tensorgraph.ir.leaves import Constant, Variable
+from tensorgraph.ir.leaves import Constant, TurnedStorage, Variable
 from tensorgraph.ir.names import is_literal
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.text import spell
@@ -17,11 +17,17 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.linalg import Matmul
 from tensorgraph.ops.shape import BroadcastTo
 from tensorgraph.schedule.places import fixed_nodes
-from tensorgraph.schedule.program import Arena, Part, Program, Ref, Update
+from tensorgraph.schedule.program import Arena, Part, Program, Ref, Step, Update
 
-__all__ = ["Definition", "definitions", "identifiers", "pruned", "state_layout", "update_lines"]
-
-NAME = re.compile(r"[A-Za-z_]\w*")
+__all__ = [
+    "Definition",
+    "definitions",
+    "direct_lines",
+    "pruned",
+    "state_layout",
+    "update_lines",
+    "written_by_one_call",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +39,9 @@ class Definition:
     reads: frozenset[str] = field(default_factory=frozenset)
 
 
-def identifiers(lines: Iterable[str]) -> set[str]:
-    """The names in lines of source, comments left out."""
-    return {name for line in lines for name in NAME.findall(line.partition("#")[0])}
-
-
 def _defined(name: str, code: str, comment: str = "") -> Definition:
     lines = commented(f"{name} = {code}", comment) if comment else broken(f"    {name} = {code}")
-    return Definition(name, lines, frozenset(NAME.findall(code)))
+    return Definition(name, lines, frozenset(identifiers([code])))
 
 
 def pruned(found: Sequence[Definition], needed: Iterable[str]) -> list[Definition]:
@@ -93,6 +94,8 @@ def definitions(program: Program, speller: Speller) -> list[Definition]:
         elif not node.type.ndim and not node.op.view and not code.startswith("np.asarray("):
             code = f"np.asarray({code})"  # NumPy takes an array of no axes in half the time of a number
         found.append(_defined(program.names[node], code, str(node.type)))
+    if written_by_one_call(program):
+        found += [_defined(name, code) for name, code in _rows(program, program.updates[0])]
     return [*found, *(_defined(name, code) for name, code in speller.views.items())]
 
 
@@ -101,7 +104,8 @@ def _member(program: Program, arena: Arena, node: Node, offset: int) -> Definiti
     code = f"{arena.name}[{offset}:{end}]"
     if node.type.ndim != 1:
         code += f".reshape({_listed(node.type)})"
-    return _defined(program.names[node], code, str(node.type))
+    turned = isinstance(node.op, Variable) and isinstance(node.op.storage, TurnedStorage)
+    return _defined(program.names[node], code, f"{node.type}{', stored transposed' if turned else ''}")
 
 
 def _memory(program: Program) -> list[Definition]:
@@ -141,27 +145,55 @@ def _largest(sizes: Sequence[DimLike]) -> str:
 # ---- updates
 
 
+def written_by_one_call(program: Program) -> bool:
+    """Whether a single call writes all state, after all others: then nothing can come in between."""
+    if len(program.updates) != 1 or program.updates[0].size > program.updates[0].block:
+        return False
+    writes = [isinstance(step.out, Part) and step.out.role == "state" for step in program.updates[0].steps]
+    return writes[-1:] == [True] and sum(writes) == 1
+
+
 def update_lines(program: Program, speller: Speller) -> list[str]:
     """The lines that list the calls of all updates."""
     lines = ["", "    update = []"]
     for update in program.updates:
-        lines += _update(program, update, speller)
+        lines += _update(program, update, speller) if update.steps else []
     return lines
 
 
-def _update(program: Program, update: Update, speller: Speller) -> list[str]:
-    arenas = [*update.state, *update.work]
+def direct_lines(program: Program, speller: Speller) -> list[str]:
+    """The lines that make the calls of an update, where one of them writes all state."""
+    (update,) = program.updates
+    calls = [call for step in update.steps for call in _spelled(step, _whole(update), speller)]
+    return [_title(program, update), *(line for call in calls for line in broken(f"    {call}"))]
+
+
+def _title(program: Program, update: Update) -> str:
     members = ", ".join(program.names[node] for node in update.state[0].members[:8])
     more = len(update.state[0].members) - 8
-    members += f" and {more} more" if more > 0 else ""
-    lines = ["", *_comment(f"{update.size} elements of {members}")]
-    flat = [line for arena in arenas for line in _flat(program, arena)]
+    return f"    # {update.size} elements of {members}{f' and {more} more' if more > 0 else ''}"
+
+
+def _rows(program: Program, update: Update) -> list[tuple[str, str]]:
+    """Variables that stand alone, seen as rows: names and code."""
+    read = {ref for step in update.steps for ref in (*step.operands, step.out)}
+    alone = [a for i, a in enumerate(update.state) if Part("state", i) in read and len(a.members) == 1]
+    return [(arena.name, f"{program.names[arena.members[0]]}.reshape(-1)") for arena in alone]
+
+
+def _whole(update: Update) -> dict[Ref, str]:
+    """What the arenas are called."""
+    texts: dict[Ref, str] = {Part("state", i): a.name for i, a in enumerate(update.state)}
+    texts |= {Part("work", i): a.name for i, a in enumerate(update.work)}
+    return texts | {Part("temp", i): b.name for i, b in enumerate(update.temps)}
+
+
+def _update(program: Program, update: Update, speller: Speller) -> list[str]:
+    lines = ["", _title(program, update)]
+    flat = [line for name, code in _rows(program, update) for line in broken(f"    {name} = {code}")]
     if update.size <= update.block:
-        texts: dict[Ref, str] = {Part("state", i): a.name for i, a in enumerate(update.state)}
-        texts |= {Part("work", i): a.name for i, a in enumerate(update.work)}
-        texts |= {Part("temp", i): b.name for i, b in enumerate(update.temps)}
-        return [*lines, *flat, *_calls(update, texts, speller, "    ")]
-    texts = {Part("state", i): f"{a.name}[part]" for i, a in enumerate(update.state)}
+        return [*lines, *flat, *_calls(update, _whole(update), speller, "    ")]
+    texts: dict[Ref, str] = {Part("state", i): f"{a.name}[part]" for i, a in enumerate(update.state)}
     texts |= {Part("work", i): f"{a.name}[part]" for i, a in enumerate(update.work)}
     texts |= {Part("temp", i): f"{b.name}_part" for i, b in enumerate(update.temps)}
     temps = [f"        {b.name}_part = {b.name}[: part.stop - start]" for b in update.temps]
@@ -175,29 +207,22 @@ def _update(program: Program, update: Update, speller: Speller) -> list[str]:
     ]
 
 
-def _comment(text: str) -> list[str]:
-    return [f"    # {text}"]
-
-
-def _flat(program: Program, arena: Arena) -> list[str]:
-    """A variable that stands alone, seen as a row."""
-    if len(arena.members) > 1 or not arena.state:
-        return []
-    return broken(f"    {arena.name} = {program.names[arena.members[0]]}.reshape(-1)")
-
-
 def _calls(update: Update, texts: Mapping[Ref, str], speller: Speller, indent: str) -> list[str]:
     lines = [f"{indent}update += ["]
     for step in update.steps:
-        operands = [_text(ref, texts, speller) for ref in step.operands]
-        kinds = [] if step.node is None else [source.types[0] for source in step.node.inputs]
-        for call in speller.calls(step.node, operands, texts[step.out], kinds):
+        for call in _spelled(step, texts, speller):
             function, _, arguments = call.partition("(")
             target, assigned, source = call.partition("[...] = ")
             if assigned:
                 function, arguments = f"{target}.__setitem__", f"..., {source})"
             lines += broken(f"{indent}    partial({function}, {arguments},")
     return [*lines, f"{indent}]"]
+
+
+def _spelled(step: Step, texts: Mapping[Ref, str], speller: Speller) -> list[str]:
+    operands = [_text(ref, texts, speller) for ref in step.operands]
+    kinds = [] if step.node is None else [source.types[0] for source in step.node.inputs]
+    return list(speller.calls(step.node, operands, texts[step.out], kinds))
 
 
 def _text(ref: Ref, texts: Mapping[Ref, str], speller: Speller) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -20,10 +20,14 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.tree import Tree, flatten_tree
 from tensorgraph.passes.fold import drop_identities, fold_constants
+from tensorgraph.passes.layout import lay_out
 from tensorgraph.passes.simplify import simplify
+from tensorgraph.passes.sizes import with_free_names
 from tensorgraph.rewrite.law import Law
+from tensorgraph.rewrite.laws.products import transpose_of_matmul
+from tensorgraph.schedule.blocks import FINE, Grain
 from tensorgraph.schedule.machine import Machine
-from tensorgraph.schedule.plan import plan
+from tensorgraph.schedule.plan import RESERVED, plan
 from tensorgraph.schedule.program import Program
 
 __all__ = ["Options", "Updates", "compile", "compile_graph"]
@@ -93,7 +97,7 @@ def compile(
     ------
     InputError
         If an input is no placeholder, is given twice or is missing; if an update has another shape or dtype
-        than its parameter.
+        than its parameter; if `machine` is none.
     CompileError
         If there is nothing to compute; if `name` is no name for a function; if a size can be told from no input; if
         the update of a layer's state would be dropped; if a stage does not stand the check.
@@ -117,6 +121,8 @@ def compile(
         raise located(CompileError("compile: there is nothing to compute: give outputs or updates"))
     if not name.isidentifier() or keyword.iskeyword(name):
         raise located(CompileError(f"compile: name={name!r} is no name for a function"))
+    if machine is not None and not isinstance(machine, Machine):
+        raise located(InputError(f"compile: machine={machine!r} is no tg.Machine"))
     given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     graph = Graph([_input(i, x) for i, x in enumerate(given)], [asarray(y).node for y in leaves], pairs)
     refuse_dropped(graph)
@@ -149,11 +155,13 @@ def compile_graph(
         clock = now
         return value
 
-    record("trace", graph)
+    graph = record("trace", with_free_names(graph, RESERVED))
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
     simplified = simplify(graph, fast_math=options.fast_math)
     graph = record("simplify", simplified.graph, simplified.laws)
+    graph, turned = lay_out(graph)
+    record("lay out", graph, {transpose_of_matmul: turned} if turned else {})
     if options.debug_nans:
         graph = record("compute next values apart", with_next_values(graph))
     machine = options.machine or Machine.detect()
@@ -162,8 +170,9 @@ def compile_graph(
     module = emit(program, name, locations=options.locations, probe="nan" if options.debug_nans else None)
     record("emit", module.source)
     if options.check:
-        whole = plan(graph, replace(machine, l2=1 << 60), apart=True)  # a value at a time
-        record("check", check_stages(name, stages, whole, fast_math=options.fast_math))
+        apart = plan(graph, machine, apart=True, grain=Grain(values=1 << 60))  # a value at a time
+        fine = plan(graph, machine, grain=FINE)
+        record("check", check_stages(name, stages, apart, (fine, program), fast_math=options.fast_math))
     return Kernel(name, program, module, stages, structure)
 
 

@@ -7,8 +7,9 @@ for all sizes raises `DimError` rather than guess.
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias, cast
 
 from tensorgraph.errors import DimError
 
@@ -22,6 +23,7 @@ __all__ = [
     "exact_div",
     "parse_dim",
     "product",
+    "rename_dim",
     "same_shape",
 ]
 
@@ -97,7 +99,7 @@ class Dim:
     @staticmethod
     def symbol(name: str) -> Dim:
         """The size called `name`, a Python identifier."""
-        if not name.isidentifier():
+        if not name.isidentifier() or keyword.iskeyword(name):
             raise DimError(f"{name!r} is no name for a dimension: use a Python identifier such as 'batch'")
         return Dim((((name,), 1),))
 
@@ -322,6 +324,18 @@ def evaluate_dim(value: DimLike, sizes: Mapping[str, int]) -> int:
                 product *= max(inner, 0) if factor.divisor is None else inner // factor.divisor
         total += product
     return total
+
+
+def rename_dim(value: Dim, names: Mapping[str, str]) -> Dim:
+    """The dimension with some of its sizes called otherwise."""
+
+    def renamed(factor: Factor) -> Factor:
+        if isinstance(factor, str):
+            return names.get(factor, factor)
+        return _Atom(rename_dim(factor.inner, names), factor.divisor)
+
+    terms = {tuple(sorted(map(renamed, monomial), key=str)): c for monomial, c in value.terms}
+    return cast(Dim, _make(terms))
 
 
 def parse_dim(text: str) -> DimLike:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -13,9 +14,16 @@ from tensorgraph.ir.node import SYMBOLIC, VARIABLE, Node
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.types import Array, TensorType
 
-__all__ = ["Constant", "Leaf", "Placeholder", "Storage", "Variable", "constant"]
+__all__ = ["Constant", "Leaf", "Placeholder", "Storage", "TurnedStorage", "Variable", "constant", "is_uniform"]
 
 LARGE = 1024  # bytes: larger constants are merged by identity and printed by name
+FULL = 64 * 1024  # bytes: but those of one number only if they are larger than this
+
+
+def is_uniform(array: Array) -> bool:
+    """Whether all elements are the same number, bit for bit."""
+    elements = array.reshape(-1)
+    return elements.tobytes() == elements[:1].tobytes() * elements.size
 
 
 class Leaf(Op):
@@ -86,6 +94,38 @@ class Storage:
         return Storage, (self.value, self.trainable)
 
 
+class TurnedStorage(Storage):
+    """The storage of a matrix with its axes exchanged: what is written to one is seen in the other.
+
+    Parameters
+    ----------
+    of
+        The storage.
+    """
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Storage) -> None:
+        self.of = of
+        self.trainable = of.trainable
+
+    @property
+    def value(self) -> Array:
+        """The array that holds the value now, transposed."""
+        return self.of.value.T
+
+    @value.setter
+    def value(self, value: Array) -> None:
+        self.of.value = value.T
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` when another array takes the value's place."""
+        self.of.watch(watcher)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TurnedStorage, (self.of,)
+
+
 class Watcher(Protocol):
     """Whoever must know that a value is in another array now."""
 
@@ -120,10 +160,16 @@ class Constant(Leaf):
         """The array's type."""
         return TensorType(self.value.dtype, self.value.shape)
 
+    @cached_property
+    def uniform(self) -> bool:
+        """Whether all elements are the same number, bit for bit."""
+        return is_uniform(self.value)
+
     @property
     def large(self) -> bool:
         """Whether it is too large to be compared or printed."""
-        return self.value.nbytes > LARGE
+        size = self.value.nbytes
+        return size > FULL or (size > LARGE and not self.uniform)
 
     @property
     def digest(self) -> str:

@@ -16,10 +16,10 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from tensorgraph.ir.dims import Dim, DimLike, evaluate_dim
+from tensorgraph.ir.dims import Dim, DimLike, evaluate_dim, rename_dim
 from tensorgraph.ir.types import Array, TensorType
 
-__all__ = ["Domain", "Interval", "Op", "Types", "format_attribute", "freeze", "resolve"]
+__all__ = ["Domain", "Interval", "Op", "Types", "cached", "format_attribute", "freeze", "rename_sizes", "resolve"]
 
 Types: TypeAlias = "TensorType | tuple[TensorType, ...]"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -198,12 +198,12 @@ class Op:
         return f"{type(self).__name__}({inner})"
 
 
-def _cached(function: F) -> F:
+def cached(function: F) -> F:
     """`functools.cache`, typed for classes: to mypy a class whose instances define a hash has none itself."""
     return cast(F, cache(function))
 
 
-@_cached
+@cached
 def attribute_names(cls: type[Op]) -> tuple[str, ...]:
     """Names of an op's attributes: its dataclass fields."""
     # __dataclass_fields__ also lists ClassVars, under another field type.
@@ -211,12 +211,12 @@ def attribute_names(cls: type[Op]) -> tuple[str, ...]:
     return tuple(name for name, field in fields.items() if field._field_type.name == "_FIELD")
 
 
-@_cached
+@cached
 def _template(cls: type[Op]) -> tuple[tuple[str, str | None, str], ...]:
     return tuple((text, field, spec or "") for text, field, spec, _ in Formatter().parse(cls.numpy))
 
 
-@_cached
+@cached
 def _compiled(cls: type[Op], count: int) -> Callable[..., Any]:
     """The spelling as a function of arrays and attributes."""
     names = [f"_{i}" for i in range(count)]
@@ -287,17 +287,26 @@ def freeze(value: Any) -> object:
 
 def resolve(op: Op, sizes: Mapping[str, int]) -> Op:
     """The op with every symbolic dimension in its attributes replaced by its size."""
-    changed = {name: fixed for name, value in op.attributes().items() if (fixed := _resolve(value, sizes)) is not value}
+    return _with_dims(op, lambda size: evaluate_dim(size, sizes))
+
+
+def rename_sizes(op: Op, names: Mapping[str, str]) -> Op:
+    """The op with some sizes in its attributes called otherwise."""
+    return _with_dims(op, lambda size: rename_dim(size, names))
+
+
+def _with_dims(op: Op, new: Callable[[Dim], DimLike]) -> Op:
+    changed = {name: fixed for name, value in op.attributes().items() if (fixed := _fixed(value, new)) is not value}
     return replace(op, **changed) if changed else op  # type: ignore[type-var]
 
 
-def _resolve(value: Any, sizes: Mapping[str, int]) -> Any:
+def _fixed(value: Any, new: Callable[[Dim], DimLike]) -> Any:
     if isinstance(value, Dim):
-        return evaluate_dim(value, sizes)
+        return new(value)
     if isinstance(value, tuple):
-        fixed = tuple(_resolve(item, sizes) for item in value)
+        fixed = tuple(_fixed(item, new) for item in value)
         return fixed if any(a is not b for a, b in zip(fixed, value, strict=True)) else value
     if isinstance(value, slice):
-        parts = tuple(_resolve(v, sizes) for v in (value.start, value.stop, value.step))
+        parts = tuple(_fixed(v, new) for v in (value.start, value.stop, value.step))
         return slice(*parts) if any(isinstance(v, Dim) for v in (value.start, value.stop, value.step)) else value
     return value

@@ -18,7 +18,7 @@ import numpy as np
 
 from tensorgraph.errors import ParseError, TensorGraphError
 from tensorgraph.ir.dims import parse_dim
-from tensorgraph.ir.leaves import Constant, Leaf, Placeholder, Storage, Variable, constant
+from tensorgraph.ir.leaves import Constant, Leaf, Placeholder, Storage, Variable, constant, is_uniform
 from tensorgraph.ir.names import is_literal, name_nodes
 from tensorgraph.ir.node import Effect, Node, Pick, Result
 from tensorgraph.ir.op import Op, Operand
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tensorgraph.ir.graph import Graph
 
 __all__ = ["format_graph", "literal", "operand_texts", "parse_graph", "spell"]
+
+FEW = 8  # elements: more of one number are printed as that number
 
 
 # ---- printing
@@ -122,6 +124,8 @@ def _array_text(value: Array) -> str:
         return text
 
     try:
+        if value.size > FEW and is_uniform(value):
+            return f"np.full({value.shape}, {nested(value.flat[0])}, dtype=np.{value.dtype.name})"
         text = f"np.array({nested(value)}, dtype=np.{value.dtype.name})"
         return text if value.size else f"np.zeros({value.shape}, dtype=np.{value.dtype.name})"
     except ValueError:  # a NaN with a payload
@@ -205,6 +209,8 @@ class _Reader:
             case "np.array", [items]:
                 values = np.array(_evaluate(items), dtype=kind.dtype).reshape(kind.with_sizes({}).shape)
                 return constant(values)
+            case "np.full", [ast.Tuple(), number]:
+                return constant(np.full(kind.with_sizes({}).shape, _evaluate(number), kind.dtype))
             case "np.zeros", [ast.Tuple()] if 0 in kind.shape:
                 return constant(np.zeros(kind.with_sizes({}).shape, kind.dtype))
             case "np.frombuffer", [ast.Constant(value=bytes() as data)]:

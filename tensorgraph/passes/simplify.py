@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tensorgraph.ir.graph import Builder, Graph
 from tensorgraph.ir.node import Node
@@ -15,6 +16,9 @@ from tensorgraph.rewrite.law import Law
 from tensorgraph.rewrite.laws import laws_at
 
 __all__ = ["Simplified", "simplify"]
+
+_Laws: TypeAlias = "Callable[[Node], Sequence[Law]]"
+_Told: TypeAlias = "Callable[[Law, Node, Node], object]"  # of a law that is used
 
 STEPS = 64  # rewrites a node, on average; laws that need more undo each other
 
@@ -45,7 +49,8 @@ def simplify(
     """Apply laws to a fixpoint, folding constants on the way.
 
     A law looks at a node and at what is below it. So nodes are rewritten from the leaves up, each until no law
-    applies, and what a law makes joins the work: every node is visited once.
+    applies, and what a law makes joins the work: every node is visited once. Laws that come late are used in a second
+    round, in which a node that is as the first has left it needs no others.
 
     Parameters
     ----------
@@ -75,31 +80,49 @@ def simplify(
     >>> {law.name: count for law, count in result.laws.items()}
     {'neg_neg': 1, 'mul_one': 1}
     """
-    work = _Work(laws or (lambda root: laws_at(root, fast_math)), STEPS * (len(graph.nodes) + 16), applied)
-    values = work.done(graph.roots)
-    outputs = [values[node] for node in graph.outputs]
-    updates = [(variable, values[value]) for variable, value in graph.updates]
+    most = STEPS * (len(graph.nodes) + 16)
+    roots = [*graph.outputs, *(value for _, value in graph.updates)]
+    if laws is not None:
+        work = _Work(lambda node: [law for law in laws(type(node.op)) if law.takes(_operands(node))], most, applied)
+        roots = work.done(roots)
+    else:
+        work = _Work(lambda node: laws_at(type(node.op), fast_math, "early", _operands(node)), most, applied)
+        roots = work.done(roots)
+        settled = work.nodes
+        if any(laws_at(cls, fast_math, "late", None) for cls in {type(node.op) for node in settled}):
+
+            def left(node: Node) -> Sequence[Law]:
+                return laws_at(type(node.op), fast_math, "late" if node in settled else "any", _operands(node))
+
+            work = _Work(left, most, applied, work.used)
+            roots = work.done(roots)
+    outputs, values = roots[: len(graph.outputs)], roots[len(graph.outputs) :]
+    updates = [(variable, value) for (variable, _), value in zip(graph.updates, values, strict=True)]
     return Simplified(Graph(graph.inputs, outputs, updates), dict(work.used))
+
+
+def _operands(node: Node) -> frozenset[type[Op]]:
+    return frozenset([type(source.op) for source in node.inputs])
 
 
 class _Work:
     """Nodes, and what stands for each."""
 
-    def __init__(
-        self,
-        laws: Callable[[type[Op]], Sequence[Law]],
-        most: int,
-        applied: Callable[[Law, Node, Node], object] | None,
-    ) -> None:
+    def __init__(self, laws: _Laws, most: int, applied: _Told | None, used: Mapping[Law, int] = {}) -> None:
         self._laws = laws
         self._applied = applied
         self._left = most
         self._builder = Builder()
         self._new: dict[Node, Node] = {}
-        self.used: Counter[Law] = Counter()
+        self.used: Counter[Law] = Counter(used)
 
-    def done(self, roots: Sequence[Node]) -> Mapping[Node, Node]:
-        """What stands for each node below the roots, and for each that laws made."""
+    @property
+    def nodes(self) -> frozenset[Node]:
+        """What stands for nodes that are done."""
+        return frozenset(self._new.values())
+
+    def done(self, roots: Sequence[Node]) -> list[Node]:
+        """What stands for each root, when every node below and every one that laws made is done."""
         new = self._new
         becomes: dict[Node, Node] = {}
         waiting = list(reversed(roots))
@@ -123,7 +146,7 @@ class _Work:
                 waiting.pop()
             else:
                 waiting.append(made)
-        return new
+        return [new[root] for root in roots]
 
     def _step(self, node: Node) -> Node:
         """What one law makes of a node whose inputs are done; the node itself if none applies."""
@@ -132,7 +155,7 @@ class _Work:
         known = folded(node, node.inputs)
         if known is not None:
             return known
-        laws = self._laws(type(node.op))
+        laws = self._laws(node)
         if not laws:
             return node
         with context(Context(node.scope, node.primal, node.site)):

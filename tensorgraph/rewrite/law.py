@@ -15,7 +15,7 @@ None, with samples of what it is about (`node_law`).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias, overload
@@ -24,12 +24,12 @@ import numpy as np
 
 from tensorgraph.array.tensor import Tensor
 from tensorgraph.errors import TensorGraphError
-from tensorgraph.ir.leaves import Placeholder
+from tensorgraph.ir.leaves import Constant, Placeholder
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import Op
 from tensorgraph.ir.provenance import Context, context
 from tensorgraph.ir.types import TensorType
-from tensorgraph.rewrite.match import COMMUTATIVE, fits, matches
+from tensorgraph.rewrite.match import matches, same_constant
 
 __all__ = ["TIERS", "Condition", "Law", "Sample", "Sides", "Tier", "law", "node_law"]
 
@@ -55,8 +55,8 @@ class Sample:
     build
         Makes the root from one tensor per shape.
     shapes
-        Shapes of its arguments: ``"m n"``, where a letter is any size, a number that size; ``"i:m"`` is an index
-        array, whose values are below 2.
+        Shapes of its arguments: ``"m n"``, where a letter is any size, a capital letter one that is not known, a
+        number that size; ``"i:m"`` is an index array, whose values are below 2.
     """
 
     build: Callable[..., Tensor]
@@ -85,6 +85,8 @@ class Law:
         samples also ``d``, for float32 and float64 only.
     samples
         Graphs at whose root it applies.
+    late
+        Whether it waits until no other applies.
     """
 
     name: str
@@ -96,11 +98,16 @@ class Law:
     kinds: str
     samples: tuple[Sample, ...]
     rewrite: Pattern | NodeRewrite
+    late: bool = False
 
     @property
     def roots(self) -> tuple[type[Op], ...]:
         """Classes of the operations it may replace."""
         return self.rewrite.roots
+
+    def takes(self, operands: Set[type[Op]]) -> bool:
+        """Whether it may apply where the operands are operations of these classes: a test that most laws fail."""
+        return self.rewrite.takes(operands)
 
     def apply(self, node: Node) -> Node | None:
         """What equals `node` by this law, of the same type, with its provenance; None if it says nothing of it.
@@ -110,13 +117,13 @@ class Law:
         TypeError
             If the law is wrong about the type.
         """
-        if type(node.op) not in self.roots:
+        if type(node.op) not in self.roots or not self.takes({type(source.op) for source in node.inputs}):
             return None
         with context(Context(node.scope, node.primal, node.site)):
             return self.replacement(node)
 
     def replacement(self, node: Node) -> Node | None:
-        """`apply`, under the provenance that the caller has set."""
+        """`apply` where root and operands are known to fit, under the provenance that the caller has set."""
         made = self.rewrite(node)
         if made is None or made is node:
             return None
@@ -152,15 +159,18 @@ class Pattern:
         return self._function(*map(Tensor, self.variables))[0].node
 
     @cached_property
-    def heads(self) -> tuple[Op | None, ...]:
-        """The operations that its inputs are, None for any: a quick test that most nodes fail."""
-        variables = self.variables
-        return tuple(None if source in variables else source.op for source in self.left.inputs)
+    def heads(self) -> frozenset[type[Op]]:
+        """The classes of what its operands are, variables apart."""
+        return frozenset(type(source.op) for source in self.left.inputs if source not in self.variables)
 
     @cached_property
-    def commutative(self) -> bool:
-        """Whether the inputs may be exchanged."""
-        return isinstance(self.left.op, COMMUTATIVE)
+    def numbers(self) -> tuple[Constant, ...]:
+        """The constants among its operands."""
+        return tuple(source.op for source in self.left.inputs if isinstance(source.op, Constant))
+
+    def takes(self, operands: Set[type[Op]]) -> bool:
+        """Whether all that the left side needs is there."""
+        return self.heads <= operands
 
     @property
     def roots(self) -> tuple[type[Op], ...]:
@@ -169,9 +179,8 @@ class Pattern:
 
     def __call__(self, node: Node) -> Node | None:
         """The right side for the first match whose type is that of the node."""
-        ops = [source.op for source in node.inputs]
-        if not any(all(map(fits, self.heads, order)) for order in ((ops, ops[::-1]) if self.commutative else (ops,))):
-            return None
+        if not all(any(same_constant(c, source.op) for source in node.inputs) for c in self.numbers):
+            return None  # soon found out
         for found in matches(self.left, node, self.variables):
             try:
                 right = self._function(*[Tensor(found[variable]) for variable in self.variables])[1].node
@@ -190,7 +199,12 @@ class NodeRewrite:
     """A rewrite written out over nodes."""
 
     roots: tuple[type[Op], ...]
+    operands: frozenset[type[Op]]
     function: Callable[[Node], Tensor | None]
+
+    def takes(self, operands: Set[type[Op]]) -> bool:
+        """Whether one of the operands is what it looks for."""
+        return not self.operands or not self.operands.isdisjoint(operands)
 
     def __call__(self, node: Node) -> Node | None:
         """What the function makes of the node."""
@@ -203,11 +217,19 @@ def law(function: Callable[..., Sides], /) -> Law: ...
 
 
 @overload
-def law(*, tier: Tier = ..., ulp: float = ..., kinds: str = ...) -> Callable[[Callable[..., Sides]], Law]: ...
+def law(
+    *, tier: Tier = ..., ulp: float = ..., of: float = ..., kinds: str = ...
+) -> Callable[[Callable[..., Sides]], Law]: ...
 
 
 def law(
-    function: Callable[..., Sides] | None = None, /, *, tier: Tier = "exact", ulp: float = 0, kinds: str = "f"
+    function: Callable[..., Sides] | None = None,
+    /,
+    *,
+    tier: Tier = "exact",
+    ulp: float = 0,
+    of: float = 0.0,
+    kinds: str = "f",
 ) -> Law | Callable[[Callable[..., Sides]], Law]:
     """State a law by both of its sides.
 
@@ -216,7 +238,7 @@ def law(
     function
         Takes pattern variables, which match any tensor (`Condition`: one of bools), and gives the left and the
         right side. Its docstring is the law.
-    tier, ulp
+    tier, ulp, of
         What it promises (see `Law`).
     kinds
         Kinds of dtypes that the variables match.
@@ -242,7 +264,7 @@ def law(
         pattern = Pattern(function, kinds)
         names = [name for name in inspect.get_annotations(function) if name != "return"]
         sample = Sample(lambda *variables: function(*variables)[0], tuple("m n" for _ in names))
-        return Law(function.__name__, _statement(function), tier, ulp, 0.0, False, kinds, (sample,), pattern)
+        return Law(function.__name__, _statement(function), tier, ulp, of, False, kinds, (sample,), pattern)
 
     return stated if function is None else stated(function)
 
@@ -250,11 +272,13 @@ def law(
 def node_law(
     *roots: type[Op],
     samples: Sequence[Sample],
+    operands: Sequence[type[Op]] = (),
     tier: Tier = "exact",
     ulp: float = 0,
     of: float = 0.0,
     per_term: bool = False,
     kinds: str = "f",
+    late: bool = False,
 ) -> Callable[[Callable[[Node], Tensor | None]], Law]:
     """State a law by a function from a node to what equals it, or to None.
 
@@ -262,7 +286,9 @@ def node_law(
     ----------
     *roots
         Classes of operations at which it may apply.
-    samples, tier, ulp, of, per_term, kinds
+    operands
+        Classes of which one of the operands must be, unless it may be any: others are not tried.
+    samples, tier, ulp, of, per_term, kinds, late
         See `Law`.
 
     Returns
@@ -272,9 +298,9 @@ def node_law(
     """
 
     def stated(function: Callable[[Node], Tensor | None]) -> Law:
-        rewrite = NodeRewrite(roots, function)
+        rewrite = NodeRewrite(roots, frozenset(operands), function)
         statement = _statement(function)
-        return Law(function.__name__, statement, tier, ulp, of, per_term, kinds, tuple(samples), rewrite)
+        return Law(function.__name__, statement, tier, ulp, of, per_term, kinds, tuple(samples), rewrite, late)
 
     return stated
 

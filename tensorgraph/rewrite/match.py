@@ -9,10 +9,9 @@ import numpy as np
 
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
-from tensorgraph.ir.op import Op
 from tensorgraph.ops import elementwise as e
 
-__all__ = ["COMMUTATIVE", "constant_of", "fits", "matches"]
+__all__ = ["COMMUTATIVE", "constant_of", "matches", "same_constant"]
 
 Bindings: TypeAlias = "dict[Node, Node]"
 
@@ -48,7 +47,7 @@ def _matched(pattern: Node, node: Node, variables: Mapping[Node, str], found: Bi
         elif known is node:
             yield found
     elif isinstance(pattern.op, Constant):
-        if _same_constant(pattern.op, node.op):
+        if same_constant(pattern.op, node.op):
             yield found
     elif type(node.op) is type(pattern.op) and node.op == pattern.op:
         yield from _all_matched(pattern.inputs, node.inputs, variables, found)
@@ -66,14 +65,7 @@ def _all_matched(
         yield from _all_matched(patterns[1:], nodes[1:], variables, first)
 
 
-def fits(head: Op | None, op: Op) -> bool:
-    """Whether an operation is of the class that the pattern has there, or is the same constant."""
-    if head is None:
-        return True
-    return type(op) is type(head) and (not isinstance(head, Constant) or _same_constant(head, op))
-
-
-def _same_constant(pattern: Constant, op: object) -> bool:
+def same_constant(pattern: Constant, op: object) -> bool:
     """Whether a scalar is this number, be it of another dtype; 0.0 is not -0.0."""
     if (
         not isinstance(op, Constant)

@@ -30,7 +30,7 @@ from tensorgraph.ir.op import Op, resolve
 from tensorgraph.ir.types import Array
 from tensorgraph.ops import elementwise as e
 from tensorgraph.ops import transcendental as t
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.reduction import LogSumExp, Prod, Sum
 from tensorgraph.rewrite.law import Law
 
@@ -51,7 +51,7 @@ TRANSCENDENTAL = (
     t.Atan, t.Atan2, t.Sinh, t.Cosh, t.Tanh, t.Asinh, t.Acosh, t.Atanh, t.Sigmoid, t.Softplus, t.Sinc, e.Power,
 )  # fmt: skip
 # What they add up is rounded in some order, or how they are computed depends on the steps of rows.
-ORDERED = (Sum, Prod, LogSumExp, Matmul, *TRANSCENDENTAL)
+ORDERED = (Sum, Prod, LogSumExp, Matmul, Vecdot, *TRANSCENDENTAL)
 
 
 def differs_by_laws(

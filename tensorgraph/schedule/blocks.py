@@ -1,9 +1,9 @@
 """Blocks: operations that go row by row share a loop over blocks of rows: what they hand over stays in the cache.
 
 An operation goes row by row along the first axis if each row of its result follows from the same row of its
-operands, and from operands that have no such axis: elementwise operations, reductions over other axes, and views
-that leave the first axis alone. A reduction over the rows joins the loop too (see `tensorgraph.schedule.lanes`).
-Statements in between that need a whole result wait until the loop is over.
+operands, and from operands that have no such axis: elementwise operations, reductions and sums of products over
+other axes, and views that leave the first axis alone. A reduction over the rows joins the loop too (see
+`tensorgraph.schedule.lanes`). Statements in between that need a whole result wait until the loop is over.
 """
 
 from __future__ import annotations
@@ -17,22 +17,46 @@ from tensorgraph.ir.names import Namer
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.elementwise import Elementwise
+from tensorgraph.ops.linalg import Vecdot
 from tensorgraph.ops.reduction import Reduction
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
 from tensorgraph.schedule.cuts import Cut
 from tensorgraph.schedule.lanes import in_lanes, joined_lanes, may_be_cut, operand
 from tensorgraph.schedule.machine import Machine
 
-__all__ = ["Block", "Finder", "Reduced", "find_blocks", "reads_rows"]
+__all__ = ["FINE", "Block", "Finder", "Grain", "Reduced", "find_blocks", "reads_rows"]
 
-LEAST = 6  # values handed over inside: fewer do not pay for the loop
-SHORT = 64  # elements: an unknown number of shorter rows is not expected to fill a cache
-CALL = 384 * 1024  # bytes of a value in a block, at least: in shorter calls threads wait for the interpreter's lock
 AHEAD = 32  # statements looked at beyond the last one that fits
 STREAMS = 3  # arrays read and written whole beside what stays inside
 LANES = 64  # at most: enough that every thread has some, and that a slow one delays little
 FEW_LANES = 8  # where each keeps much
 MUCH = 4096  # bytes of a reduction over rows
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """From what on loops pay.
+
+    Attributes
+    ----------
+    values
+        The fewest values handed over inside.
+    call
+        The fewest bytes of a value in a block: in shorter calls threads wait for the interpreter's lock.
+    row
+        Elements: an unknown number of shorter rows is not expected to fill a cache.
+    room
+        Bytes that a block may take; by default the second cache.
+    """
+
+    values: int = 6
+    call: int = 384 * 1024
+    row: int = 64
+    room: int | None = None
+
+
+GRAIN = Grain()
+FINE = Grain(values=1, call=8, row=1, room=64)  # loops wherever there can be any, over a row or two at a time
 
 
 class Reduced(NamedTuple):
@@ -98,6 +122,8 @@ class Finder:
         Nodes that share memory with their operand.
     pinned
         Nodes that are needed whole: outputs, and values in arenas.
+    grain
+        From what on loops pay.
     """
 
     readers: Mapping[Node, Sequence[Node]]
@@ -106,6 +132,12 @@ class Finder:
     views: Collection[Node]
     pinned: Collection[Node]
     machine: Machine
+    grain: Grain
+
+    @property
+    def room(self) -> int:
+        """Bytes that a block may take."""
+        return self.machine.l2 if self.grain.room is None else self.grain.room
 
 
 def find_blocks(nodes: Sequence[Node], finder: Finder, namer: Namer) -> tuple[list[Node], list[Block]]:
@@ -136,8 +168,8 @@ def _promising(node: Node, finder: Finder) -> bool:
         return False
     row = product(node.type.shape[1:])
     if isinstance(node.type.shape[0], int) and isinstance(row, int):
-        return node.type.shape[0] * row * node.type.dtype.itemsize * LEAST > finder.machine.l2
-    return node.type.ndim == 1 or not isinstance(row, int) or row >= SHORT
+        return node.type.shape[0] * row * node.type.dtype.itemsize * finder.grain.values > finder.room
+    return node.type.ndim == 1 or not isinstance(row, int) or row >= finder.grain.row
 
 
 def _grown(first: Node, waiting: Sequence[Node], finder: Finder) -> tuple[list[Node], list[Node], list[Node], int]:
@@ -182,7 +214,7 @@ def _goes_by_rows(node: Node, length: DimLike, finder: Finder) -> bool:
         first = source.type.ndim and dim_key(source.type.shape[0]) == dim_key(length)
         plain = isinstance(op, (ExpandDims, Squeeze)) and 0 not in op.axis
         return bool(first) and (plain or isinstance(op, Reshape))
-    if not finder.writable(node) or not isinstance(op, (Elementwise, Reduction)):
+    if not finder.writable(node) or not isinstance(op, (Elementwise, Reduction, Vecdot)):
         return False
     if isinstance(op, Reduction):
         return 0 not in op.axis and dim_key(node.inputs[0].type.shape[0]) == dim_key(length)
@@ -196,7 +228,7 @@ def _reduces_rows(node: Node, length: DimLike) -> bool:
 
 def reads_rows(source: Node, node: Node, length: DimLike) -> bool:
     """Whether an operation that goes by rows, or reduces them, reads an operand row by row."""
-    if isinstance(node.op, Elementwise):
+    if isinstance(node.op, (Elementwise, Vecdot)) and node.type.ndim:
         return bool(_by_rows(source, node, length))
     kind = source.types[0]
     return bool(kind.ndim) and dim_key(kind.shape[0]) == dim_key(length)
@@ -221,7 +253,8 @@ def _joins(node: Node, held: set[Node], read: dict[Node, bool], length: DimLike)
 def _by_rows(source: Node, node: Node, length: DimLike) -> bool | None:
     """Whether an operand is read row by row, or whole; None if neither can be."""
     kind = source.types[0]
-    if kind.ndim < node.type.ndim or not kind.ndim:
+    contracted = isinstance(node.op, Vecdot)  # its operands have one axis more than its result
+    if kind.ndim < node.type.ndim + contracted or not kind.ndim:
         return False
     if dim_key(kind.shape[0]) == dim_key(length):
         return True
@@ -238,12 +271,12 @@ def _block(members: list[Node], finder: Finder, namer: Namer, number: int) -> Bl
         if only and node not in finder.pinned and not may_be_cut(node):
             inside.add(node)
     values = [node for node in inside if node not in finder.views]
-    if len(values) < LEAST or any(node in finder.views and node not in inside for node in members):
+    if len(values) < finder.grain.values or any(node in finder.views and node not in inside for node in members):
         return None
     row = _row_bytes(members, values)
     length = members[0].type.shape[0]
-    room = finder.machine.l2
-    least = -(-CALL // max(map(_nbytes, values)))
+    room = finder.room
+    least = -(-finder.grain.call // max(_nbytes(node, finder.grain) for node in values))
     views = frozenset(node for node in members if node in finder.views)
     if isinstance(row, int) and isinstance(length, int) and length <= 2 * max(least, room // row):
         return None
@@ -262,10 +295,10 @@ def _reduced(node: Node, lanes: str) -> Reduced:
     return Reduced(node, parts, joined_lanes(node, parts))
 
 
-def _nbytes(node: Node) -> int:
+def _nbytes(node: Node, grain: Grain) -> int:
     """Bytes of a row."""
     size = product(node.type.shape[1:])
-    return max(size if isinstance(size, int) else SHORT, 1) * node.type.dtype.itemsize
+    return max(size if isinstance(size, int) else grain.row, 1) * node.type.dtype.itemsize
 
 
 def _row_bytes(members: Sequence[Node], values: Sequence[Node]) -> DimLike:

@@ -18,7 +18,7 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.elementwise import BitwiseXor, Cast, Elementwise, Multiply, Where
 from tensorgraph.ops.indexing import Slice
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.reduction import ArgMax, ArgMin, Reduction
 from tensorgraph.ops.shape import PermuteDims
 from tensorgraph.schedule.blocks import Block
@@ -359,6 +359,6 @@ class _Reasons:
 def _kind(op: Op) -> str:
     if isinstance(op, Matmul):
         return "matrix product"
-    if isinstance(op, (Reduction, ArgMax, ArgMin)):
+    if isinstance(op, (Reduction, ArgMax, ArgMin, Vecdot)):
         return "a reduction"
     return "a user's function" if isinstance(op, Custom) else "not elementwise"

@@ -17,7 +17,7 @@ from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import Op, format_attribute
 from tensorgraph.ir.provenance import Context, context
 from tensorgraph.ir.types import Array, TensorType
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.reduction import All, AnyOf, Max, Min, Reduction, Sum
 from tensorgraph.ops.shape import BroadcastTo
 from tensorgraph.rewrite.law import Law
@@ -26,7 +26,15 @@ from tensorgraph.rewrite.laws.parts import extreme_of_parts, sum_of_parts
 __all__ = ["InLanes", "in_lanes", "is_row", "joined_lanes", "law_used", "may_be_cut", "operand", "operation"]
 
 # By what the results of two parts are joined. A product with a row of ones is a sum over rows.
-JOINS: dict[type[Op], type[Reduction]] = {Sum: Sum, Max: Max, Min: Min, AnyOf: AnyOf, All: All, Matmul: Sum}
+JOINS: dict[type[Op], type[Reduction]] = {
+    Sum: Sum,
+    Max: Max,
+    Min: Min,
+    AnyOf: AnyOf,
+    All: All,
+    Matmul: Sum,
+    Vecdot: Sum,
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,9 +84,11 @@ def may_be_cut(node: Node) -> bool:
     Sums of float16 are left whole, as each part would be rounded to three digits; and products, as a part may overflow
     where all of it does not.
     """
+    halves = node.type.dtype.kind == "f" and node.type.dtype.itemsize == 2
     if isinstance(node.op, Reduction):
-        halves = node.type.dtype.kind == "f" and node.type.dtype.itemsize == 2
         return type(node.op) in JOINS and 0 in node.op.axis and not (halves and isinstance(node.op, Sum))
+    if isinstance(node.op, Vecdot):
+        return not node.type.ndim and not halves
     return isinstance(node.op, Matmul) and isinstance(node.inputs[0].op, BroadcastTo) and is_row(node.inputs[0])
 
 

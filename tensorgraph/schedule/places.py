@@ -11,7 +11,7 @@ from tensorgraph.ir.node import Node, Pick
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.elementwise import Elementwise, Imag
 from tensorgraph.ops.indexing import IndexAdd, IndexSet, Slice
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.meta import Barrier
 from tensorgraph.ops.reduction import Reduction
 from tensorgraph.ops.shape import Arange, BroadcastTo, Concat, ExpandDims, PermuteDims, Reshape, Squeeze
@@ -28,7 +28,7 @@ __all__ = [
     "row_major_nodes",
 ]
 
-KEEPING = (Elementwise, Reduction, Matmul, Concat, IndexSet, IndexAdd, Arange, Reshape, ExpandDims, Squeeze)
+KEEPING = (Elementwise, Reduction, Matmul, Vecdot, Concat, IndexSet, IndexAdd, Arange, Reshape, ExpandDims, Squeeze)
 
 Roots = Mapping[Node, frozenset[Node]]
 

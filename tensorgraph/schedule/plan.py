@@ -17,7 +17,8 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.custom import Custom
 from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.shape import ExpandDims, Reshape, Squeeze
-from tensorgraph.schedule.blocks import Finder, find_blocks
+from tensorgraph.schedule import blocks
+from tensorgraph.schedule.blocks import Finder, Grain, find_blocks
 from tensorgraph.schedule.footprint import Footprint, nbytes, temporaries
 from tensorgraph.schedule.lanes import InLanes
 from tensorgraph.schedule.machine import Machine
@@ -47,7 +48,7 @@ MODULE_NAMES = (
     "refuse_nan", "save", "save_state", "tick", "watch", "workspace", "zipfile",
 )  # fmt: skip
 LOCAL_NAMES = (
-    "first", "memory", "outputs", "own", "part", "path", "piece", "pieces", "rows", "spaces", "start", "state",
+    "arrays", "first", "memory", "outputs", "own", "part", "path", "piece", "pieces", "spaces", "start", "state",
     "stop", "thread", "update",
 )  # fmt: skip
 RESERVED = (*MODULE_NAMES, *LOCAL_NAMES)
@@ -55,12 +56,23 @@ SMALL = 1024  # bytes: less is not worth a line that frees it
 BLOCK = 4096  # elements: fewer at a time are not worth the calls
 
 
-def plan(graph: Graph, machine: Machine = Machine.reference, *, apart: bool = False) -> Program:
+def plan(
+    graph: Graph, machine: Machine = Machine.reference, *, apart: bool = False, grain: Grain | None = None
+) -> Program:
     """Order the statements and give each result its memory: in the graph's own order, unless another needs less.
 
-    With `apart`, no call computes several values side by side.
+    Parameters
+    ----------
+    graph
+        What to compute.
+    machine
+        What costs are reckoned for.
+    apart
+        Let no call compute several values side by side.
+    grain
+        From what on loops over blocks of rows pay, where that is not what was measured.
     """
-    facts = _Facts(graph, machine, apart)
+    facts = _Facts(graph, machine, apart, grain or blocks.GRAIN)
     program = _Placement(facts, graph.nodes).program()
     for order in islice(orders(facts.work()), 1):
         other = _Placement(facts, [graph.nodes[i] for i in order]).program()
@@ -73,10 +85,11 @@ def plan(graph: Graph, machine: Machine = Machine.reference, *, apart: bool = Fa
 class _Facts:
     """The decisions about one graph that do not depend on the order of its statements, each taken once."""
 
-    def __init__(self, graph: Graph, machine: Machine, apart: bool) -> None:
+    def __init__(self, graph: Graph, machine: Machine, apart: bool, grain: Grain) -> None:
         self.graph = graph
         self.machine = machine
         self.apart = apart
+        self.grain = grain
         self.names = name_nodes(graph, reserved=RESERVED)
         self.symbols = symbols_of(graph)
         self.taken = [*self.names.values(), *self.symbols, *RESERVED]
@@ -129,7 +142,7 @@ class _Facts:
         given = {node for node in self.graph.nodes if node.op.leaf}
         idle = given | self.fixed | self.updates.inside | {n for n in self.graph.nodes if isinstance(n.op, Pick)}
         pinned = self.kept | set(self.direct) | set(self.copies)
-        return Finder(readers, idle, self._by_rows, self.views, pinned, self.machine)
+        return Finder(readers, idle, self._by_rows, self.views, pinned, self.machine, self.grain)
 
     def _by_rows(self, node: Node) -> bool:
         """Whether it can be computed into a part of its memory, with scratch memory of as many rows."""

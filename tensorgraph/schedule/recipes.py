@@ -14,7 +14,7 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.conv import Conv, ConvInputGrad, ConvWeightGrad, Fold, Unfold
 from tensorgraph.ops.elementwise import Cast, Elementwise
 from tensorgraph.ops.indexing import Gather, IndexAdd, IndexSet
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.ordering import ArgSort, SearchSorted, Sort
 from tensorgraph.ops.random import RandomFoldIn, RandomPermutation, RandomSplit
 from tensorgraph.ops.reduction import ArgMax, ArgMin, Reduction
@@ -127,6 +127,13 @@ def _multiplied(op: Matmul, s: Setting) -> Work:
     return s.work(2.5 * s.machine.call, nbytes(a, b, s.out), count * (arithmetic + each))
 
 
+def _dotted(op: Vecdot, s: Setting) -> Work:
+    count, length = elements(s.out), shape(s.inputs[0])[-1]
+    run = s.each("sum_run", s.out.dtype) if count > 1 else 0.0
+    arithmetic = count * (s.machine.product(1, length, 1, s.out.dtype) + run)
+    return s.work(2.5 * s.machine.call, nbytes(*s.inputs, s.out), arithmetic)
+
+
 def _laid_out(op: Reshape, s: Setting) -> Work:
     (x,) = s.inputs
     return s.work(s.machine.call, nbytes(x, s.out), s.turned(elements(x), x.dtype), nbytes(s.out))
@@ -221,6 +228,7 @@ RECIPES: Mapping[type[Op], Recipe] = {
     ArgMax: _positioned,
     ArgMin: _positioned,
     Matmul: _multiplied,
+    Vecdot: _dotted,
     Reshape: _laid_out,
     Concat: _joined,
     Pad: _padded,

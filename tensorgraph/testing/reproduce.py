@@ -43,6 +43,7 @@ CALLS: Mapping[type[Op], str] = {
     sh.ExpandDims: "tg.expand_dims({0}, {axis})",
     sh.Squeeze: "tg.squeeze({0}, {axis})",
     la.Matmul: "tg.matmul",
+    la.Vecdot: "tg.vecdot",
     ix.Slice: "{0}[{index}]",
     StopGradient: "tg.stop_gradient",
 }  # fmt: skip

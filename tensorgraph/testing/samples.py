@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -242,14 +243,24 @@ def reduction_samples() -> list[Sample]:
     return made
 
 
-# ---- matrix products
+# ---- products of matrices and vectors
 
 
 def linalg_samples() -> list[Sample]:
-    """Samples of matrix products: vectors, broadcast stacks, empty and strided matrices."""
+    """Samples of products of matrices and vectors: broadcast stacks, empty and strided ones."""
     shapes: Sequence[tuple[tuple[Shape, Shape], str]] = [
         (((2, 3), (3, 2)), "contiguous"), (((3,), (3,)), "reversed"), (((2, 3), (3,)), "strided"),
         (((3,), (3, 2)), "transposed"), (((2, 1, 1, 2), (3, 2, 1)), "transposed"), (((0, 3), (3, 2)), "contiguous"),
-        (((2, 0), (0, 3)), "contiguous"), (((1, 1), (1, 1)), "contiguous"),
+        (((2, 0), (0, 3)), "contiguous"), (((1, 1), (1, 1)), "contiguous"), (((2, 3), (3, 3, 1)), "contiguous"),
+        (((2, 2, 3), (2, 3, 1)), "contiguous"),
     ]  # fmt: skip
-    return [of_shapes(la.Matmul, f.matmul, pair, kind, layout) for kind in "fci" for pair, layout in shapes]
+    vectors: Sequence[tuple[tuple[Shape, Shape], str]] = [
+        (((3,), (3,)), "reversed"), (((2, 3), (3,)), "strided"), (((2, 1, 3), (2, 3)), "transposed"),
+        (((0, 3), (3,)), "contiguous"), (((2, 0), (1, 0)), "contiguous"), (((1,), (1,)), "contiguous"),
+    ]  # fmt: skip
+    first = partial(f.vecdot, axis=0)
+    return [
+        *(of_shapes(la.Matmul, f.matmul, pair, kind, layout) for kind in "fci" for pair, layout in shapes),
+        *(of_shapes(la.Vecdot, f.vecdot, pair, kind, layout) for kind in "fcib" for pair, layout in vectors),
+        *(of_shapes(la.Vecdot, first, ((3, 2), (3, 1)), kind, note="first axis") for kind in "fc"),
+    ]

@@ -74,6 +74,18 @@ def test_matrix_products_are_those_of_torch() -> None:
     np.testing.assert_allclose(db.numpy(), b.grad.resolve_conj().numpy(), rtol=1e-12)
 
 
+@pytest.mark.peers
+def test_products_of_vectors_are_those_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    a, b = torch.tensor(Z, requires_grad=True), torch.tensor(Z[:1] * (2 - 1j), requires_grad=True)
+    (torch.abs(torch.linalg.vecdot(a, b)) ** 2).sum().backward()
+    da, db = tg.grad(lambda a, b: tg.sum(tg.abs(tg.vecdot(a, b)) ** 2), (0, 1))(
+        tg.asarray(Z), tg.asarray(Z[:1] * (2 - 1j))
+    )
+    np.testing.assert_allclose(da.numpy(), a.grad.resolve_conj().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(db.numpy(), b.grad.resolve_conj().numpy(), rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", [n for n in FUNCTIONS if n != "sgn"])
 def test_derivatives_to_second_order(name: str) -> None:
     check_gradients(lambda z: FUNCTIONS[name](tg, z), Z)

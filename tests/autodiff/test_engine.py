@@ -222,6 +222,33 @@ def test_a_mask_that_is_scalar_or_broadcast() -> None:
     assert float(check(tg.asarray(0.5))) == 3.0
 
 
+def test_what_flows_from_one_reader_is_added_first() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    square = x * x
+    total = tg.gradients(tg.sum(tg.exp(square) * x), x).node
+    first, doubled = total.inputs  # of the product, and of the square, whose two parts are alike
+    assert [node.op.name for node in (total, first, doubled)] == ["add", "multiply", "add"]
+    assert [node.op.name for node in doubled.inputs] == ["multiply", "multiply"]
+    value = np.array([0.5, -1.0])
+    found = evaluate([total], {x.node: value})[0]
+    np.testing.assert_allclose(found, np.exp(value**2) * (1 + 2 * value**2))
+
+
+def test_where_leaks_nothing_through_products_of_vectors() -> None:
+    rows = np.array([[1.0, 2.0], [-1.0, 3.0], [4.0, 5.0]])
+    kept = np.array([True, False, True])
+
+    def loss(x: tg.Tensor, w: tg.Tensor) -> tg.Tensor:
+        return tg.sum(tg.where(kept, tg.vecdot(tg.log(x), w), 0))
+
+    w = np.array([0.5, 3.0])
+    dx, dw = tg.grad(loss, (0, 1))(tg.asarray(rows), tg.asarray(w))
+    np.testing.assert_allclose(dx, np.where(kept[:, None], w / rows, 0))
+    np.testing.assert_allclose(dw, np.log(rows[kept]).sum(0))
+    swapped = tg.grad(lambda x: tg.sum(tg.where(kept, tg.vecdot(w, tg.log(x)), 0)))
+    np.testing.assert_allclose(swapped(tg.asarray(rows)), dx)
+
+
 def test_where_leaks_nothing_through_a_matrix_product() -> None:
     rows = np.array([[1.0, 2.0], [-1.0, 3.0], [4.0, 5.0]])
     kept = np.array([True, False, True])

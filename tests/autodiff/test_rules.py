@@ -103,6 +103,7 @@ COMPOSITES = {
     "einsum": (lambda x: tg.einsum("ij,kj,jj->ik", x, x, x), (3, 3)),
     "diagonal": (lambda x: tg.einsum("ii->i", x), (3, 3)),
     "tril": (lambda x: tg.tril(x) @ tg.triu(x), (3, 3)),
+    "vecdot": (lambda x: tg.vecdot(x, tg.vecdot(x, x[0], axis=-1), axis=0), (3, 2)),
     "outer": (lambda x: tg.outer(x, x), (3,)),
     "tensordot": (lambda x: tg.tensordot(x, x, axes=([1], [0])), (2, 2)),
     "split": (lambda x: tg.split(x, 2)[1] * tg.flip(x)[:2], (4,)),

@@ -18,7 +18,7 @@ from tensorgraph.ir.types import TensorType
 from tensorgraph.ops.conv import Conv, ConvInputGrad, ConvWeightGrad
 from tensorgraph.ops.elementwise import Cast, Elementwise, Where
 from tensorgraph.ops.indexing import Gather, IndexAdd, IndexSet
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.ordering import ArgSort, Sort
 from tensorgraph.ops.pool import AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad
 from tensorgraph.ops.random import RandomBernoulli, RandomNormal, RandomUniform
@@ -125,6 +125,7 @@ def _matrices(dtype: str, shapes: tuple[tuple[int, int], ...]) -> Iterator[Case]
 def _products(dtype: str) -> Iterator[Case]:
     for m, k, n in PRODUCTS:
         yield _case(Matmul(), _numbers((m, k), dtype), _numbers((k, n), dtype))
+        yield _case(Vecdot(), _numbers((m, k), dtype), _numbers((k,), dtype))
     for b, m, k, n in BATCHED:
         yield _case(Matmul(), _numbers((b, m, k), dtype), _numbers((b, k, n), dtype))
 

@@ -21,13 +21,15 @@ def test_it_runs_in_the_sources(monkeypatch, capfd, tmp_path) -> None:
     assert capfd.readouterr().out.splitlines() == [
         "LeNet, Adam, batch 32",
         "LeNet, Adam, batch 128",
+        "peak memory, LeNet, Adam, batch 32",
         "peak memory, LeNet, Adam, batch 128",
     ]
 
 
 def test_files_are_written_where_it_was_called(monkeypatch, capfd, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
-    arguments = ["--rows", "SGD, inference, batch 1$", "--peers", "numpy", "--smoke", "--json", "found.json"]
+    rows = ["--rows", "SGD, inference, batch 1$"]
+    arguments = [*rows, "--peers", "numpy", "--smoke", "--seconds", "1", "--json", "found.json"]
     monkeypatch.setattr(sys, "argv", ["tensorgraph", "bench", *arguments])
     with pytest.raises(SystemExit) as stopped:
         main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -298,3 +299,70 @@ def test_floating_point_settings_stay() -> None:
         assert kernel([0.0, 1.0])[0] == np.inf
         kernel.profile([0.0, 1.0], repeat=2)
         assert np.geterr() == before
+
+
+# ---- options
+
+
+def test_a_machine_that_is_none() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    with pytest.raises(InputError) as error:
+        tg.compile([x], x * 2, machine="fast")  # type: ignore[arg-type]
+    assert str(error.value) == f"compile: machine='fast' is no tg.Machine ({above()})"
+    kernel = tg.compile([x], x * 2)
+    with pytest.raises(InputError) as error:
+        kernel.explain(n=3, machine="fast")  # type: ignore[arg-type]
+    assert str(error.value) == f"explain: machine='fast' is no tg.Machine ({above()})"
+
+
+def test_explain_of_inputs_and_of_sizes_at_once() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    kernel = tg.compile([x], x * 2)
+    with pytest.raises(InputError) as error:
+        kernel.explain(np.ones(3), n=7)
+    why = "explain: give inputs or sizes, and not both: n=7 follow from the inputs"
+    assert str(error.value) == f"{why} ({above(2)})"
+
+
+def test_a_mask_is_not_lost() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    made = above()
+    kernel = tg.compile([x], x * 2)
+    with pytest.raises(InputError) as error:
+        kernel(np.ma.array([1.0, 2.0], mask=[False, True]))
+    line = above()
+    what = "an array with a mask, which would be lost: fill it with .filled(...)"
+    assert str(error.value) == (
+        f"kernel: input 'x' is float64[n] and was given {what}; the placeholder was made at {made} ({line})"
+    )
+
+
+def test_what_refuses_to_be_an_array_says_why() -> None:
+    class Tracked:
+        def __array__(self, *given: object, **more: object) -> np.ndarray:
+            raise RuntimeError("detach it first")
+
+    x = tg.placeholder(("n",), "float64", name="x")
+    kernel = tg.compile([x], x * 2)
+    with pytest.raises(InputError, match="was given a Tracked that is no array: detach it first"):
+        kernel(Tracked())
+
+
+def test_a_saved_module_takes_what_its_kernel_takes(tmp_path: Path) -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    kernel = tg.compile([x], x * 2, name="double")
+    kernel.save(tmp_path / "double.py")
+    scope = runpy.run_path(str(tmp_path / "double.py"))
+    wide = np.array([1.0, 9.0, 2.0, 9.0])
+    for given in ([1.0, 2.0], np.array([1.0, 2.0], ">f8"), np.array([1, 2], "f4"), np.array([1, 2], "i4"), wide[::2]):
+        assert scope["double"](scope["init_state"](), given).tolist() == kernel(given).tolist() == [2.0, 4.0]
+    with pytest.raises(ValueError, match="cast it with"):
+        scope["double"](scope["init_state"](), np.array([1j, 2j]))
+
+
+def test_fast_math_hides_no_nan() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    kernel = tg.compile([x], [tg.exp(tg.log(x)), tg.sqrt(x) * tg.sqrt(x)], fast_math=True)
+    assert len(kernel.stages[3].laws) == 2
+    for found in kernel([2.0, 0.0, -1.0, np.nan, np.inf]):
+        np.testing.assert_array_equal(found, [2.0, 0.0, np.nan, np.nan, np.inf])

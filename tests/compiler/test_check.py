@@ -14,8 +14,11 @@ from tensorgraph.ops.transcendental import Tanh
 from tensorgraph.passes import simplify as simplify_module
 from tensorgraph.rewrite import Law, law, laws_at
 from tensorgraph.rewrite.law import Sides
+from tensorgraph.schedule.lanes import InLanes
 from tests.array.lines import above
 from tests.compiler.programs import random_program
+
+emit_module = import_module("tensorgraph.codegen.emit")
 
 REPORT = "this is a mistake of tensorgraph, not of the program: please report it"
 
@@ -39,8 +42,9 @@ def nearly(x: tg.Tensor) -> Sides:
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, planted: Law) -> None:
-    def with_planted(root, fast_math):
-        return (*laws_at(root, fast_math), *([planted] if root in planted.roots else []))
+    def with_planted(root, fast_math, when, operands):
+        fits = root in planted.roots and (operands is None or planted.takes(operands))
+        return (*laws_at(root, fast_math, when, operands), *([planted] if fits else []))
 
     monkeypatch.setattr(simplify_module, "laws_at", with_planted)
 
@@ -174,7 +178,7 @@ def test_a_real_step_stands_the_check_and_the_state_stays() -> None:
     stage = kernel.stages[-1]
     assert stage.name == "check"
     count = len(kernel.program.statements)
-    assert stage.value == f"3 stages and {count} statements agree with the interpreter, for batch=3 and batch=5"
+    assert stage.value == f"4 stages and {count} statements agree with the interpreter, for batch=3 and batch=5"
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(np.asarray(value), before[name], strict=True)
     assert kernel.source == tg.compile([x, y], loss, updates, name="step").source
@@ -214,3 +218,47 @@ def test_a_last_bit_may_follow_the_layout_of_an_operand() -> None:
     x = tg.placeholder((), "float64", name="x")
     outputs = [f(tg.flip(c, axis=1)) * x for f in (tg.exp, tg.sin, tg.cos, tg.tanh, tg.expm1)]
     assert tg.compile([x], outputs, check=True).stages[-1].name == "check"
+
+
+def test_a_wrong_loop_is_found_on_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as no kernel would have for so few: the check plans loops over single rows."""
+    lines = emit_module.loop_lines
+    for begin in (1, 7):  # all but the first row, or none of them
+        change = lambda line, begin=begin: line.replace("range(0,", f"range({begin},")  # noqa: E731
+        monkeypatch.setattr(emit_module, "loop_lines", lambda *given, change=change: [*map(change, lines(*given))])
+        x = tg.placeholder(("n",), "float64", name="x")
+        y = tg.exp(tg.tanh(x))
+        output = tg.sin(y)
+        line = above()
+        message = refused(lambda output=output, x=x: tg.compile([x], output, check=True))
+        assert message.startswith("kernel: check: the source gives output 0 wrongly: at (0,): nan is not ")
+        assert message.endswith(f", for n=3; {REPORT} ({line})")
+
+
+def test_a_wrong_sum_over_rows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InLanes, "idle", lambda self, dtype: "1")
+    x = tg.placeholder(("n",), "float64", name="x")
+    message = refused(lambda: tg.compile([x], tg.sum(tg.exp(tg.tanh(x))), check=True))
+    assert message.startswith("kernel: check: the source gives output 0 wrongly: at (): ")
+    assert "nor within what rounding can do" in message
+
+
+def test_functions_that_cannot_be_compared() -> None:
+    drawn = iter(range(1000))
+
+    def count(x):
+        return x + next(drawn)
+
+    def broken(x):
+        raise RuntimeError("no disk")
+
+    x = tg.placeholder((2,), "float64", name="x")
+    y = tg.custom_op(count)(x)
+    line = above()
+    why = "gives another result each time for the same operands, so nothing can be compared"
+    advice = "compile without check=, or make it a function of its operands"
+    message = refused(lambda: tg.compile([x], tg.exp(y), check=True))
+    assert message == f"kernel: check: count {why}: {advice} ({line})"
+    z = tg.custom_op(broken, infer=lambda t: t)(x)
+    message = refused(lambda: tg.compile([x], z, check=True))
+    assert "no inputs could be drawn that the operations take (RuntimeError: no disk)" in message

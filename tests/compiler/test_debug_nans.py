@@ -89,7 +89,7 @@ def test_gradients_name_the_forward_line() -> None:
     root = tg.sqrt(x)
     line = above()
     kernel = tg.compile([x], tg.gradients(tg.sum(root * 0.0), [x]), debug_nans=True)
-    head = "kernel: in the gradient of sqrt, multiply: float64[] and float64[2] gave a NaN at (1,)"
+    head = "kernel: in the gradient of sqrt, divide: float64[] and float64[2] gave a NaN at (1,)"
     assert refused(lambda: kernel([1.0, 0.0])) == f"{head}, {NONE} ({line})"
     np.testing.assert_array_equal(kernel([1.0, 4.0]), [[0.0, 0.0]])
 

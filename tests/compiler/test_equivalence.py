@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,8 @@ from tensorgraph.interpret.evaluate import evaluate_graph
 from tensorgraph.ir.op import Op
 from tensorgraph.ops.custom import Custom
 from tensorgraph.testing import SAMPLES, Sample
+from tensorgraph.testing.equivalence import kernel_difference
+from tensorgraph.testing.samples import ELEMENTWISE
 from tests.compiler.programs import assert_same_bits, random_program
 
 ALL_SAMPLES = [sample for samples in SAMPLES.values() for sample in samples]
@@ -50,6 +53,27 @@ def test_every_operation(sample: Sample) -> None:
     assert_same_bits(kernel(*arrays), expected)  # in memory used before
     inner = tg.compile(inputs, tg.sum(output * 1))  # as a step on the way, not kept
     assert_same_bits([inner(*arrays)], evaluate_graph(inner.graph, arrays)[0])
+
+
+OF_SEVERAL = [(op, f) for op, f in ELEMENTWISE.items() if len(SAMPLES[op][0].draw(np.random.default_rng(0))) > 1]
+
+
+@pytest.mark.parametrize(("op", "function"), OF_SEVERAL, ids=[op.name for op, _ in OF_SEVERAL])
+@pytest.mark.parametrize("number", [0.0, -0.0, 1.0, -1.0, 2.0, 0.5])
+@pytest.mark.filterwarnings("ignore")
+def test_operations_on_a_number(op: type[Op], function: Callable[..., tg.Tensor], number: float) -> None:
+    """One operand is a number that is known: laws and statements look at it."""
+    drawn = [sample.draw(np.random.default_rng(0)) for sample in SAMPLES[op]]
+    of_one_shape = [arrays for arrays in drawn if all(a.shape == (3,) for a in arrays)]
+    assert of_one_shape
+    for arrays in of_one_shape:
+        for i, array in enumerate(arrays):
+            known = np.asarray(number if array.dtype.kind in "fc" else abs(number)).astype(array.dtype)
+            inputs = [tg.placeholder(a.shape, a.dtype, name=f"x{k}") for k, a in enumerate(arrays) if k != i]
+            output = function(*inputs[:i], known, *inputs[i:])
+            for made in (output, tg.sum(output)):  # kept, and as a step on the way
+                found = kernel_difference(tg.compile(inputs, made), [*arrays[:i], *arrays[i + 1 :]])
+                assert found is None, f"operand {i}: {found}"
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -400,13 +400,13 @@ def test_tracebacks_and_debuggers_show_the_source(capsys: pytest.CaptureFixture[
 
 def test_stages_print() -> None:
     kernel, _ = sum_kernel()
-    names = ["trace", "drop identities", "fold constants", "simplify", "plan", "emit"]
+    names = ["trace", "drop identities", "fold constants", "simplify", "lay out", "plan", "emit"]
     assert [stage.name for stage in kernel.stages] == names
     assert all(stage.seconds >= 0 for stage in kernel.stages)
     assert str(kernel.stages[0]).splitlines()[1] == "def graph(x, y):"
     lines = ["m0: float32[batch] in piece 0", "m1: float32[batch] in piece 1", "sum_1 = sum -> m0"]
-    assert str(kernel.stages[4]).splitlines()[1:4] == lines
-    assert str(kernel.stages[5]).partition("\n")[2] == kernel.source
+    assert str(kernel.stages[5]).splitlines()[1:4] == lines
+    assert str(kernel.stages[6]).partition("\n")[2] == kernel.source
     assert repr(kernel) == "<Kernel total(x: float32[batch, 3], y: int64[batch]): 3 statements>"
     assert kernel.graph is kernel.program.graph
     assert kernel.graph.verify() is kernel.graph

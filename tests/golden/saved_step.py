@@ -9,10 +9,7 @@ Planned for Machine('reference': 2 cores; L1 48 KiB, L2 1 MiB, L3 32 MiB; call 0
 
 from __future__ import annotations
 
-import operator
 import os
-from collections import deque
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +36,21 @@ def carve(*sizes: int) -> list[Any]:
 
 
 def arranged(state: dict[str, Any], wanted: dict[str, tuple[str, tuple[int, ...]]], rows: Any) -> list[Any]:
-    """Put the arrays of a state into memory of their own, side by side where they are named together."""
+    """Put the arrays of a state into memory of their own, side by side where they are named together.
+
+    Of a name that ends in ``.T`` the transposition lies there in row-major order.
+    """
     arrays = dict(zip(wanted, held(state, wanted), strict=True))
+    arrays.update({f"{name}.T": array.T for name, array in list(arrays.items())})
     found = []
     for names in rows:
-        if len(names) == 1:
-            state[names[0]] = np.array(arrays[names[0]])
-            found.append(state[names[0]])
-            continue
         row = np.concatenate([arrays[name].reshape(-1) for name in names])
-        at = 0
+        parts: list[Any] = []
         for name in names:
-            end = at + arrays[name].size
-            state[name] = row[at:end].reshape(arrays[name].shape)
-            at = end
-        found.append(row)
+            start = sum(part.size for part in parts)
+            parts.append(row[start : start + arrays[name].size].reshape(arrays[name].shape))
+            state[name.removesuffix(".T")] = parts[-1].T if name.endswith(".T") else parts[-1]
+        found.append(row if len(names) > 1 else parts[0])
     return found
 
 
@@ -86,6 +83,8 @@ def checked(label: str, array: Any, dtype: str, shape: tuple[Any, ...], text: st
     """An input as an array in row-major order; ValueError if it does not fit. A size of None is any."""
     array = np.asarray(array, order="C")
     found = f"{array.dtype}{list(array.shape)}"
+    if array.dtype != dtype and np.can_cast(array.dtype, dtype, "safe"):
+        array = array.astype(dtype)
     if array.dtype != dtype:
         raise ValueError(f"input {label!r} is {text} and was given {found}: cast it with .astype({dtype!r})")
     fits = array.ndim == len(shape) and all(n in {None, m} for n, m in zip(shape, array.shape, strict=True))
@@ -145,7 +144,7 @@ def workspace(state, batch):
     pieces = carve(12*batch, 8*batch, max(4, 12*batch), max(92, 12*batch))
     m0 = np.ndarray((batch, 3), np.float32, pieces[0])
     m1 = np.ndarray((batch, 2), np.float32, pieces[1])
-    m2 = np.ndarray((1, 1), np.float32, pieces[2])
+    m2 = np.ndarray((), np.float32, pieces[2])
     m3 = np.ndarray((batch, 3), np.float32, pieces[2])
     m4 = np.ndarray((batch, 3), np.float32, pieces[3])
     gradients = np.ndarray((23,), np.float32, pieces[3])
@@ -153,9 +152,7 @@ def workspace(state, batch):
     d_b1 = gradients[12:15].reshape((1, 3))  # float32[1, 3]
     d_w2 = gradients[15:21].reshape((3, 2))  # float32[3, 2]
     d_b2 = gradients[21:23].reshape((1, 2))  # float32[1, 2]
-    reshape = m1.reshape((1, 2*batch))  # float32[1, 2*batch]
-    reshape_2 = m1.reshape((2*batch, 1))  # float32[2*batch, 1]
-    squeeze = np.squeeze(m2, (0, 1))  # float32[]
+    reshape = m1.reshape((2*batch,))  # float32[2*batch]
     dim_size = np.asarray(2*batch)  # int64[]
     astype = np.asarray(dim_size.astype(np.float32))  # float32[]
     d_multiply = np.asarray(np.divide(2.0, astype))  # float32[]
@@ -164,22 +161,14 @@ def workspace(state, batch):
     d_matmul_5 = m0.T  # float32[3, batch]
     b1_row = b1.reshape((1, 3))
     b2_row = b2.reshape((1, 2))
-
-    update = []
-
-    # 23 elements of w1, b1, w2, b2
-    update += [
-        partial(np.multiply, c_0_1, gradients, gradients),
-        partial(np.subtract, parameters, gradients, parameters),
-    ]
-    return (w1, w2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply,
-        d_matmul_2, d_add, d_matmul_5, b1_row, b2_row, update)
+    return (parameters, w1, w2, m0, m1, m2, m3, m4, gradients, d_w1, d_b1, d_w2, d_b2, reshape, astype, d_multiply,
+        d_matmul_2, d_add, d_matmul_5, b1_row, b2_row)
 
 
 def compute(x, y, memory):
     """The outputs; the next values of the state are written to it."""
-    (w1, w2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply, d_matmul_2,
-        d_add, d_matmul_5, b1_row, b2_row, update) = memory
+    (parameters, w1, w2, m0, m1, m2, m3, m4, gradients, d_w1, d_b1, d_w2, d_b2, reshape, astype, d_multiply, d_matmul_2,
+        d_add, d_matmul_5, b1_row, b2_row) = memory
 
     # hidden
     matmul = np_dot(x, w1, m0)  # float32[batch, 3]
@@ -191,8 +180,8 @@ def compute(x, y, memory):
     predicted = np_add(matmul_2, b2_row, m1)  # float32[batch, 2]
 
     subtract = np_subtract(predicted, y, m1)  # float32[batch, 2]
-    np_dot(reshape, reshape_2, m2)  # float32[1, 1]
-    loss = np_divide(squeeze, astype)  # float32[]
+    vecdot = np_dot(reshape, reshape, m2)  # float32[]
+    loss = np_divide(vecdot, astype)  # float32[]
 
     # gradient, hidden
     d_matmul = x.T  # float32[4, batch]
@@ -215,7 +204,10 @@ def compute(x, y, memory):
     np_dot(d_add, d_multiply_2, d_b2)  # float32[1, 2]
 
     outputs = (loss,)
-    deque(map(operator.call, update), 0)  # all at once, whatever interrupts
+
+    # 23 elements of w1, b1, w2, b2
+    np_multiply(c_0_1, gradients, gradients)
+    np_subtract(parameters, gradients, parameters)
     return outputs
 
 

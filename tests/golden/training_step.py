@@ -9,9 +9,6 @@ Planned for Machine('reference': 2 cores; L1 48 KiB, L2 1 MiB, L3 32 MiB; call 0
 
 from __future__ import annotations
 
-import operator
-from collections import deque
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,7 +43,7 @@ def workspace(state, batch):
     pieces = carve(12*batch, 8*batch, max(4, 12*batch), max(92, 12*batch))
     m0 = np.ndarray((batch, 3), np.float32, pieces[0])
     m1 = np.ndarray((batch, 2), np.float32, pieces[1])
-    m2 = np.ndarray((1, 1), np.float32, pieces[2])
+    m2 = np.ndarray((), np.float32, pieces[2])
     m3 = np.ndarray((batch, 3), np.float32, pieces[2])
     m4 = np.ndarray((batch, 3), np.float32, pieces[3])
     gradients = np.ndarray((23,), np.float32, pieces[3])
@@ -54,9 +51,7 @@ def workspace(state, batch):
     d_b1 = gradients[12:15].reshape((1, 3))  # float32[1, 3]
     d_w2 = gradients[15:21].reshape((3, 2))  # float32[3, 2]
     d_b2 = gradients[21:23].reshape((1, 2))  # float32[1, 2]
-    reshape = m1.reshape((1, 2*batch))  # float32[1, 2*batch]
-    reshape_2 = m1.reshape((2*batch, 1))  # float32[2*batch, 1]
-    squeeze = np.squeeze(m2, (0, 1))  # float32[]
+    reshape = m1.reshape((2*batch,))  # float32[2*batch]
     dim_size = np.asarray(2*batch)  # int64[]
     astype = np.asarray(dim_size.astype(np.float32))  # float32[]
     d_multiply = np.asarray(np.divide(2.0, astype))  # float32[]
@@ -65,22 +60,14 @@ def workspace(state, batch):
     d_matmul_5 = m0.T  # float32[3, batch]
     b1_row = b1.reshape((1, 3))
     b2_row = b2.reshape((1, 2))
-
-    update = []
-
-    # 23 elements of w1, b1, w2, b2
-    update += [
-        partial(np.multiply, c_0_1, gradients, gradients),
-        partial(np.subtract, parameters, gradients, parameters),
-    ]
-    return (w1, w2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply,
-        d_matmul_2, d_add, d_matmul_5, b1_row, b2_row, update)
+    return (parameters, w1, w2, m0, m1, m2, m3, m4, gradients, d_w1, d_b1, d_w2, d_b2, reshape, astype, d_multiply,
+        d_matmul_2, d_add, d_matmul_5, b1_row, b2_row)
 
 
 def compute(x, y, memory):
     """The outputs; the next values of the state are written to it."""
-    (w1, w2, m0, m1, m2, m3, m4, d_w1, d_b1, d_w2, d_b2, reshape, reshape_2, squeeze, astype, d_multiply, d_matmul_2,
-        d_add, d_matmul_5, b1_row, b2_row, update) = memory
+    (parameters, w1, w2, m0, m1, m2, m3, m4, gradients, d_w1, d_b1, d_w2, d_b2, reshape, astype, d_multiply, d_matmul_2,
+        d_add, d_matmul_5, b1_row, b2_row) = memory
 
     # hidden
     matmul = np_dot(x, w1, m0)  # float32[batch, 3]
@@ -92,8 +79,8 @@ def compute(x, y, memory):
     predicted = np_add(matmul_2, b2_row, m1)  # float32[batch, 2]
 
     subtract = np_subtract(predicted, y, m1)  # float32[batch, 2]
-    np_dot(reshape, reshape_2, m2)  # float32[1, 1]
-    loss = np_divide(squeeze, astype)  # float32[]
+    vecdot = np_dot(reshape, reshape, m2)  # float32[]
+    loss = np_divide(vecdot, astype)  # float32[]
 
     # gradient, hidden
     d_matmul = x.T  # float32[4, batch]
@@ -116,5 +103,8 @@ def compute(x, y, memory):
     np_dot(d_add, d_multiply_2, d_b2)  # float32[1, 2]
 
     outputs = (loss,)
-    deque(map(operator.call, update), 0)  # all at once, whatever interrupts
+
+    # 23 elements of w1, b1, w2, b2
+    np_multiply(c_0_1, gradients, gradients)
+    np_subtract(parameters, gradients, parameters)
     return outputs

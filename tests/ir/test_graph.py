@@ -65,7 +65,10 @@ def test_equal_expressions_are_one_node() -> None:
         (np.int32(1), np.bool_(True), False),
         (np.zeros((2, 3)), np.zeros((3, 2)), False),
         (np.arange(5), np.arange(5), True),
-        (np.zeros(1000), np.zeros(1000), False),
+        (np.arange(1000), np.arange(1000), False),
+        (np.zeros(1000), np.zeros(1000), True),
+        (np.zeros(1000), np.full(1000, -0.0), False),
+        (np.zeros(10_000), np.zeros(10_000), False),
     ],
 )
 def test_constants_merge_by_dtype_and_bytes(a: np.generic, b: np.generic, merged: bool) -> None:
@@ -89,6 +92,18 @@ def test_large_constants_merge_by_identity_and_are_not_text() -> None:
         Graph.parse(str(graph))
     text = str(graph).splitlines()[1].strip()
     assert str(caught.value) == f"line 2: {text!r}: constants= has no 'node'"
+
+
+@pytest.mark.parametrize("value", [1.0, -0.0, np.nan, -np.nan, -np.inf, 0.1, 2 + 1j, True, 7])
+@pytest.mark.parametrize("shape", [(1000,), (40, 30)])
+def test_constants_of_one_number_are_text_though_they_are_large(value: complex, shape: tuple[int, ...]) -> None:
+    array = np.full(shape, value).repeat(2, axis=0)
+    graph = Graph([], [constant(array)])
+    assert graph.constants() == {}
+    assert Graph.parse(str(graph)) == graph
+    if not np.isnan(value):  # those of some signs and payloads are printed as bytes
+        assert len(str(graph)) < 200
+        assert "np.full(" in str(graph)
 
 
 def test_aliases_carry_meaning_for_derivatives_only() -> None:

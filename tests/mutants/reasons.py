@@ -49,6 +49,18 @@ RANK = "It ranks operands by an estimate: what comes of it is taken only where i
 EXAMPLE = "It is part of an example that a law is tried on: another number does as well."
 NEXT = "What is done is taken from the list in the next turn."
 MEMORY = "It keeps what is not read again: a matter of memory."
+COLONS = "What is not said of the last axes is taken whole."
+UFUNC = "The NumPy function calls the same after looking at its arguments."
+BETWEEN = "No integers have a number of bits between those that this tells apart."
+PLACED = "The reshape that follows puts the axes of size 1 where they belong, and another law makes it part of the sum."
+IN_ORDER = "A set of a few small integers is in their order."
+SUBNORMAL = "Powers of two below the normal numbers are exact, too, where the processor does not take them for zero."
+MORE = "It keeps more than it promises with this NumPy, which computes both sides alike."
+NO_SUM = "A sum along an axis of one element is none any more: another law comes first."
+NEGATED = "Numbers that are only compared with each other are all of the other sign."
+FILTER = "It lets more through than need be: what follows looks at all of it."
+ORDER = "They are gone through in another order, and each becomes the same."
+SAVED = "No order can save as much as is asked for, then: it only spares the search."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -60,6 +72,7 @@ REASONS: Mapping[str, str] = {
     r"schedule/blocks\.py: _row_bytes: dict\.fromkeys\(values, 0\) -> .*": READ,
     r"schedule/memory\.py: Pool\._at_example: max\(.*, 0\) -> \(evaluate_dim.*": NEGATIVE,
     r"laws/scalars\.py: _mean: .*": EXAMPLE,
+    r"laws/scatter\.py: _added_in_row: expand_dims\(.*": EXAMPLE,
     r"codegen/loops\.py: block_function: Buffer\(.*, -1\) -> .*": UNPLACED,
     r"codegen/sizes\.py: read_sizes: not s\.copied and s\.block is None -> \(not s\.copied or .*": LINE,
     r"schedule/order\.py: _deep_first: held \+= work\.takes\[j\] -> .*": RANK,
@@ -123,6 +136,26 @@ REASONS: Mapping[str, str] = {
     r"numerics/segment\.py: segment_reduce: order\.size -> \(order\.size \+ 1\)": PATHS,
     r"numerics/conv\.py: (conv: groups -> \(1\):2|conv_input_grad: groups -> \(1\):3)": PATHS,
     r"ops/conv\.py: _Convolution\.check: self\.stride -> .*": COUNTED,
+    r"ops/shape\.py: Pad\.statements: types\[0\]\.ndim - axis - 1 -> .*": COLONS,
+    r"ops/reduction\.py: Reduction\.statements: self\.ufunc is None -> .*": UFUNC,
+    r"ops/indexing\.py: IndexAdd\.statements: not self\.distinct and .* -> \(not self\.distinct or .*": PATHS,
+    r"laws/structure\.py: _holds: int\(np\.finfo\(wide\)\.nmant\) \+ 1 -> \(.* (\+ 2|- 1)\)": BETWEEN,
+    r"laws/structure\.py: _holds: narrow\.itemsize \* 8( - .*)? -> \(narrow\.itemsize \* (9|8 \+ .*)\)": BETWEEN,
+    r"laws/structure\.py: _holds: narrow\.itemsize \* 8 - .* <= digits -> \(.* < digits\)": BETWEEN,
+    r"laws/structure\.py: _merged: outer_op\.keepdims( and inner_op\.keepdims)? -> .*": PLACED,
+    r"laws/structure\.py: _merged: sorted\(.*\) -> .*": IN_ORDER,
+    r"laws/structure\.py: sum_of_broadcast: count > 2 \*\* .* -> \(count >= .*": BORDER,
+    r"laws/structure\.py: _composed: slice\(0, 0\) -> \(slice\(1, 0\)\)": EMPTY,
+    r"laws/algebra\.py: div_power_of_two: min\(.*\) -> \(max\(.*": SUBNORMAL,
+    r"laws/powers\.py: power_(two|minus_one): 'stable' -> \('exact'\)": MORE,
+    r"laws/stability\.py: one_over_one_plus_exp: 'stable' -> \('exact'\)": MORE,
+    r"laws/stability\.py: log_one_minus_exp: x > -math\.log\(2\) -> \(x >= .*": BORDER,
+    r"laws/stability\.py: _may_be_empty: x\.type\.shape\[a\] > 0 -> \(.* > 1\)": NO_SUM,
+    r"laws/scatter\.py: _place_of_long: node\.type\.ndim - k -> \(k - node\.type\.ndim\)": NEGATED,
+    r"rewrite/match\.py: fits: type\(op\) is type\(head\) and .* -> \(type\(op\) is type\(head\) or .*": FILTER,
+    r"passes/simplify\.py: _Work\.done: reversed\((roots|pending)\) -> .*": ORDER,
+    r"schedule/order\.py: orders: own <= LEAST -> \(own < LEAST\)": SAVED,
+    r"schedule/order\.py: _tidy: max\(\[.*\]\) > LITTLE -> \(.* >= LITTLE\)": BORDER,
     r"ops/pool\.py: (Adaptive)?MaxPoolSelect\.infer: x -> \(t\):2": SAME,
 }
 

@@ -18,7 +18,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-SECONDS = 60  # of processor time for one detector
+SECONDS = 60  # of processor time for a file of tests
+BRIEF = 15  # for a property at one sample
 WAIT = 1800  # seconds of the clock for one mutant, on a machine that may be busy
 MEMORY = 6 << 30  # bytes
 
@@ -53,8 +54,8 @@ def _tried(request: dict[str, Any], sound: dict[str, bool]) -> dict[str, Any]:
             answer = _forked({**request, "skipped": skipped})
         finally:
             _write(path, original)
-        found = answer["found"]
-        if found is None or found in {"time", "crash"}:
+        found = answer["why"] if answer["found"] == "time" else answer["found"]
+        if found in {None, "crash", ""}:  # the last: the import does not end
             return {**answer, "unsound": skipped}
         if found not in sound:
             sound[found] = _forked({**request, "only": found})["found"] is None
@@ -124,7 +125,7 @@ def _look(request: dict[str, Any], writing: int) -> None:
         for detector in chosen:
             if detector not in request.get("skipped", ()):
                 os.write(writing, f"{detector}\n".encode())
-                _limit()
+                _limit(SECONDS if detector.startswith(("tests", "law")) else BRIEF)
                 detectors.run(detector)
     except BaseException as error:  # a mutant may raise anything
         lines = traceback.format_exception_only(error)
@@ -133,12 +134,12 @@ def _look(request: dict[str, Any], writing: int) -> None:
     os._exit(0)
 
 
-def _limit() -> None:
+def _limit(seconds: int) -> None:
     """Allow so much more processor time: what does not end then is a mistake that was found."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     used = int(spent.ru_utime + spent.ru_stime)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (used + SECONDS, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
 
 
 if __name__ == "__main__":

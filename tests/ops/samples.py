@@ -68,6 +68,15 @@ def _special(cls: type[Op]) -> list[tuple[Op, tuple[Any, ...]]]:
             (linalg.Matmul(), (floats(5, 1, 2, 3), floats(4, 3, 6))),
             (linalg.Matmul(), (np.ones((2, 3), bool), np.ones((3, 0), np.int8))),
         ],
+        linalg.Vecdot: [
+            (linalg.Vecdot(), (floats(4), floats(4))),
+            (linalg.Vecdot(), (floats(2, 3), floats(3))),
+            (linalg.Vecdot(), (floats(5, 1, 3), floats(4, 3).astype("f8"))),
+            (linalg.Vecdot(), (floats(3) + 1j * floats(3), floats(2, 3).astype("c8"))),
+            (linalg.Vecdot(), (floats(3) + 1j * floats(3), floats(3) - 1j * floats(3))),
+            (linalg.Vecdot(), (np.ones((2, 0), bool), np.ones((1, 0), np.int8))),
+            (linalg.Vecdot(), (np.ones(3, bool), np.ones(3, bool))),
+        ],
         reduction.ArgMax: [(reduction.ArgMax(1, keep), (x,)) for keep in (False, True)],
         reduction.ArgMin: [(reduction.ArgMin(2, keep), (x,)) for keep in (False, True)],
         shape.Reshape: [

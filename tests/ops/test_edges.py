@@ -19,7 +19,7 @@ from tensorgraph.ir.op import Op
 from tensorgraph.ir.types import TensorType
 from tensorgraph.ops import conv, pool, shape
 from tensorgraph.ops.elementwise import Clip
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.numerics.basic import logsumexp, sinc_derivative
 from tensorgraph.ops.numerics.pool import pool_output_size
 from tensorgraph.ops.numerics.segment import scatter_add_rows, segment_prod, segment_sum
@@ -264,6 +264,11 @@ REFUSED: dict[str, tuple[Op, tuple[tuple[str, tuple[int, ...]], ...], str]] = {
         Matmul(),
         (("float64", (2, 3)), ("float64", (3,))),
         "matmul: float64[2, 3] and float64[3] need at least two axes each",
+    ),
+    "vector by number": (
+        Vecdot(),
+        (("float64", (3,)), ("float64", ())),
+        "vecdot: float64[3] and float64[] need at least one axis each",
     ),
     "padding of another dtype": (
         shape.Pad(((0, 0),)),

@@ -59,6 +59,22 @@ def test_inner_outer_vecdot_norm() -> None:
             np.testing.assert_allclose(tg.vector_norm(z, axis=axis, ord=order).numpy(), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "axis"),
+    [
+        ((3,), (3,), -1), ((2, 3), (3,), -1), ((5, 1, 3), (4, 3), -1), ((2, 0), (0,), -1), ((0, 3), (3,), -1),
+        ((3, 2), (3, 2), 0), ((2, 3, 4), (3, 1), -2), ((2, 3, 4), (2, 3, 4), 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtypes", ["int8 int8", "float32 float64", "complex64 float64", "bool bool", "bool int16"])
+def test_vecdot_is_that_of_numpy(a: tuple[int, ...], b: tuple[int, ...], axis: int, dtypes: str) -> None:
+    x, y = (ints(*shape).astype(dtype) for shape, dtype in zip((a, b), dtypes.split(), strict=True))
+    x = x + 1j * ints(*a).astype(x.real.dtype) if x.dtype.kind == "c" else x
+    found, expected = tg.vecdot(x, y, axis=axis), np.asarray(np.vecdot(x, y, axis=axis))
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_array_equal(found.numpy(), expected)
+
+
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Any, Any, Any]:
     shared = draw(st.lists(st.integers(1, 3), max_size=2))
@@ -131,6 +147,10 @@ def failing(case: str) -> Callable[[], object]:
         "scalar": lambda: t @ asarray(2.0),
         "batch": lambda: tg.matmul(np.ones((2, 3, 4)), np.ones((3, 4, 5))),
         "count": lambda: tg.tensordot(t, t, axes=3),
+        "vectors": lambda: tg.vecdot(t, np.ones(2)),
+        "vector": lambda: tg.vecdot(t, 2.0),
+        "vector axis": lambda: tg.vecdot(t, np.ones(2), axis=-2),
+        "vector batch": lambda: tg.vecdot(t, np.ones((3, 3))),
         "pairs": lambda: tg.tensordot(t, t, axes=([0], [0, 1])),
         "axis": lambda: tg.tensordot(t, t, axes=([2], [0])),
     }
@@ -151,6 +171,18 @@ def failing(case: str) -> Callable[[], object]:
             "matmul: float64[2, 3] and float64[]: an operand has no axes; multiply with * instead",
         ),
         ("batch", ShapeError, "matmul: float64[2, 3, 4] and float64[3, 4, 5] do not broadcast: axis -1 is 2 and 3"),
+        (
+            "vectors",
+            ShapeError,
+            "vecdot: float64[2, 3] and float64[2] do not multiply: their last axes are 3 and 2",
+        ),
+        (
+            "vector",
+            ShapeError,
+            "vecdot: float64[2, 3] and float64[]: an operand has no axes; multiply with * instead",
+        ),
+        ("vector axis", AxisError, "vecdot: axis -2 does not exist: axes run from -1 to 0"),
+        ("vector batch", ShapeError, "vecdot: float64[2, 3] and float64[3, 3] do not broadcast: axis -1 is 2 and 3"),
         ("count", ShapeError, "tensordot: float64[2, 3] and float64[2, 3] have no 3 axes to pair"),
         ("pairs", ShapeError, "tensordot: 1 axes cannot pair with 2"),
         ("axis", AxisError, "tensordot: axis 2 does not exist: axes run from -2 to 1"),

@@ -189,6 +189,7 @@ def large() -> list[Sample]:
         (elementwise.Cast(np.dtype("float64")), (x,)), (elementwise.Cast(np.dtype("bool")), (x,)),
         (elementwise.Cast(np.dtype("float32")), (x.astype("c8"),)), (elementwise.Imag(), (x,)),
         (elementwise.Power(), (np.abs(x), np.float32(1.7))),
+        (linalg.Vecdot(), (x, x)), (linalg.Vecdot(), (x.ravel(), x.ravel())), (linalg.Vecdot(), (x * 1j, x * 1j)),
         (linalg.Matmul(), (x, floats(400, 300))), (linalg.Matmul(), (floats(20, 50, 60), floats(60, 70))),
         (shape.Concat(1), (x, x)), (shape.Pad(((1, 1), (2, 2))), (x, np.float32(0))), (shape.Reshape((-1,)), (x.T,)),
         (indexing.Gather((S(1),)), (x, rows)), (indexing.IndexSet((S(2),)), (x, floats(200, 400), rows)),

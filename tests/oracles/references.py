@@ -114,6 +114,11 @@ def _add(op: Any, x: np.ndarray, v: np.ndarray, *at: np.ndarray) -> np.ndarray:
     return out
 
 
+def _vecdot(op: Op, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    products = np.conj(a) * b
+    return products.any(-1) if products.dtype.kind == "b" else products.sum(-1, dtype=np.result_type(a, b))
+
+
 def _matmul(op: Op, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     left, right = (a[None, :] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
     out = (left[..., :, :, None] * right[..., None, :, :]).sum(-2)
@@ -251,7 +256,7 @@ REFERENCES: Mapping[type[Op], Reference] = {
     r.Max: along(max), r.Min: along(min), r.AnyOf: along(any), r.All: along(all),
     r.LogSumExp: along(lambda xs: math.log(math.fsum(map(math.exp, xs)))),
     r.ArgMax: along(lambda xs: xs.index(max(xs))), r.ArgMin: along(lambda xs: xs.index(min(xs))),
-    la.Matmul: _matmul,
+    la.Matmul: _matmul, la.Vecdot: _vecdot,
     sh.Reshape: _reshaped, sh.PermuteDims: _transposed,
     sh.BroadcastTo: lambda op, x: np.zeros(op.shape, x.dtype) + x,
     sh.ExpandDims: lambda op, x: x[tuple(None if i in op.axis else slice(None) for i in range(x.ndim + len(op.axis)))],

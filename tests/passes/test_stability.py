@@ -8,7 +8,7 @@ import pytest
 import tensorgraph as tg
 from tensorgraph.compiler.compile import compile_graph
 from tensorgraph.rewrite.tiers import differs_by_laws
-from tensorgraph.testing.equivalence import kernel_difference
+from tensorgraph.testing.equivalence import kernel_difference, laws_used
 
 BIG = np.array([[1000.0, -1000.0, 0.0], [-1e-300, 30.0, -40.0]])
 
@@ -63,6 +63,35 @@ def test_formula(name: str) -> None:
         expected = right(BIG)
     np.testing.assert_allclose(kernel(BIG), expected, rtol=1e-14, atol=1e-323)
     assert kernel_difference(kernel, [BIG]) is None
+
+
+CENTRES = {
+    "largest": (lambda x: tg.max(x, axis=1, keepdims=True), False),
+    "largest, finite": (lambda x: tg.minimum(tg.max(x, axis=1, keepdims=True), 1e300), False),
+    "largest along another axis": (lambda x: tg.max(x, axis=0, keepdims=True), True),
+    "largest of all": (lambda x: tg.max(x, axis=(0, 1), keepdims=True), True),
+    "largest of others": (lambda x: tg.max(2 * x, axis=1, keepdims=True), True),
+    "sum": (lambda x: tg.sum(x, axis=1, keepdims=True), True),
+    "column": (lambda x: x[:, :1], True),
+    "column, bounded": (lambda x: tg.minimum(x[:, :1], 1e300), True),
+}
+
+
+@pytest.mark.parametrize("name", CENTRES)
+def test_sums_of_exponentials_are_centred_unless_they_are(name: str) -> None:
+    centre, used = CENTRES[name]
+    x = tg.placeholder((2, 3), "float64", name="x")
+    kernel = tg.compile(x, tg.log(tg.sum(tg.exp(x - centre(x)), axis=1)))
+    assert ("log_sum_exp" in {law.name for law in laws_used(kernel.stages)}) == used
+    assert kernel_difference(kernel, [BIG]) is None
+
+
+def test_softmax_of_what_may_be_empty() -> None:
+    """It has no largest element then."""
+    x = tg.placeholder(("n", 3), "float64", name="x")
+    kernel = tg.compile(x, tg.exp(x) / tg.sum(tg.exp(x), axis=(0, 1), keepdims=True))
+    assert kernel(np.ones((0, 3))).shape == (0, 3)
+    np.testing.assert_allclose(kernel(np.zeros((2, 3))), np.full((2, 3), 1 / 6))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ the formula on real numbers, by mpmath. Units are units in the last place of the
 where the result is smaller; *per term* means: of the sum of the magnitudes of all terms, once for each term, which is
 the measure for sums, since their terms may cancel. *Stable* and *rounded* laws may change the sign of a zero.
 
+Laws that are marked *late* are used when no other applies any more. They say how to compute what others know by its
+form: `log(sum(exp(x)))` would not be known again when the sum has become a product.
+
 No law hides a NaN that the mathematics has: `x / x` at 0, `x - x` and `0 * x` at infinity stay.
 
 ```python
@@ -85,16 +88,21 @@ def cell(statement: str) -> str:
     return statement.replace("|", "\\|").replace("*", "\\*")
 
 
+def tier(law: Law) -> str:
+    """Its tier, and whether it comes late."""
+    return f"{law.tier}, late" if law.late else law.tier
+
+
 def text() -> str:
     """The document."""
-    tiers = "\n".join(f"- *{tier}*: {meaning}." for tier, meaning in TIERS.items())
+    tiers = "\n".join(f"- *{name}*: {meaning}." for name, meaning in TIERS.items())
     parts = [HEAD.replace("{tiers}", tiers)]
     for module in MODULES:
         name = module.__name__.rpartition(".")[2]
         first = (module.__doc__ or "").strip().splitlines()[0]
         parts.append(f"\n## {name.capitalize()}\n\n{first}\n\n| law | | tier | units |\n|---|---|---|---|")
         of_module = [law for law in EVERY if law in vars(module).values()]
-        parts += [f"| `{law.name}` | {cell(law.statement)} | {law.tier} | {units(law)} |" for law in of_module]
+        parts += [f"| `{law.name}` | {cell(law.statement)} | {tier(law)} | {units(law)} |" for law in of_module]
     return "\n".join(parts) + "\n"
 
 

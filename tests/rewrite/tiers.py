@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import mpmath as mp
@@ -59,9 +60,9 @@ def numbers(dtype: np.dtype[Any], tame: bool) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def cases(draw: st.DrawFn, law: Law, sample: Sample, plain: bool = False) -> Case | None:
-    """Both sides, the inputs and values for them; None where the law says nothing of what was drawn."""
-    kind = draw(st.sampled_from(law.kinds))
+def cases(draw: st.DrawFn, law: Law, owner: Law, sample: Sample, plain: bool = False) -> Case | None:
+    """Both sides of a law at a sample of its owner, the inputs and values; None where it says nothing of them."""
+    kind = draw(st.sampled_from(owner.kinds))
     dtype = np.dtype(draw(st.sampled_from(DTYPES[kind])))
     sizes = {"m": 2, "n": 3} if plain else {name: draw(SIZES) for name in "mnk"}
     sizes.setdefault("k", 4)
@@ -69,29 +70,40 @@ def cases(draw: st.DrawFn, law: Law, sample: Sample, plain: bool = False) -> Cas
     inputs, arrays = [], []
     tame = law.tier == "reals"
     for i, stated in enumerate(sample.shapes):
-        own, wanted = dtype, stated
-        if isinstance(law.rewrite, Pattern):
-            wanted = stated if plain else draw(st.sampled_from(BROADCAST))
-            kinds = list(law.rewrite.variables.values())[i]
-            own = np.dtype(bool) if kinds == "b" else dtype
-        indices = wanted.startswith("i:")
-        own = np.dtype("int64") if indices else own
+        wanted = stated
+        if isinstance(owner.rewrite, Pattern) and not plain:
+            wanted = draw(st.sampled_from(BROADCAST))
+        own, indices = _dtype(owner, i, wanted, dtype), wanted.startswith("i:")
         letters = wanted.removeprefix("i:").split()
-        dims: list[DimLike | str] = [int(d) if d.isdigit() else d if symbolic else sizes[d] for d in letters]
+        dims: list[DimLike | str] = [
+            int(d) if d.isdigit() else d if symbolic or d.isupper() else sizes[d] for d in letters
+        ]
         inputs.append(tg.placeholder(tuple(dims), own, name=f"x{i}"))
         drawn = st.integers(-2, 1) if indices else numbers(own, tame)
-        actual = [int(d) if d.isdigit() else sizes[d] for d in letters]
+        actual = [int(d) if d.isdigit() else sizes[d.lower()] for d in letters]
         pool = draw(st.lists(drawn, min_size=1, max_size=5))
         rng = np.random.default_rng(draw(st.integers(0, 2**16)))
         values = np.array(pool, own)[rng.integers(0, len(pool), actual)]
         arrays.append(np.where(rng.random(actual) < 0.3, -values, values) if own.kind == "f" and not tame else values)
+    root = _root(sample, inputs)
+    other = None if root is None else law.apply(root)
+    return None if root is None or other is None else (root, other, [x.node for x in inputs], arrays)
+
+
+def _dtype(owner: Law, i: int, stated: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """That of the i-th argument of a sample."""
+    if stated.startswith("i:"):
+        return np.dtype("int64")
+    condition = isinstance(owner.rewrite, Pattern) and list(owner.rewrite.variables.values())[i] == "b"
+    return np.dtype(bool) if condition else dtype
+
+
+def _root(sample: Sample, inputs: list[tg.Tensor]) -> Node | None:
     try:
         root = sample.build(*inputs).node
     except tg.TensorGraphError:
         return None  # such as a size that is 0 where it must not be
-    root = Builder().rebuild([root])[root]
-    other = law.apply(root)
-    return None if other is None else (root, other, [x.node for x in inputs], arrays)
+    return Builder().rebuild([root])[root]
 
 
 def broken(law: Law, case: Case) -> str | None:
@@ -158,16 +170,16 @@ def _spacing(value: Any, info: Any) -> Any:
     return mp.ldexp(mp.mpf(1), int(mp.floor(mp.log(value, 2))) - info.nmant)
 
 
-def refuted(law: Law, examples: int) -> str | None:
-    """The smallest case in which a law breaks its promise."""
-    for sample in law.samples:
+def refuted(law: Law, examples: int, pairs: Sequence[tuple[Law, Sample]] = ()) -> str | None:
+    """The smallest case in which a law breaks its promise: at its own samples, or at those of others."""
+    for owner, sample in pairs or [(law, sample) for sample in law.samples]:
 
         @seed(0)
         @settings(
             max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False,
         )  # fmt: skip
-        @given(cases(law, sample))
+        @given(cases(law, owner, sample))
         def hold(case: Case | None) -> None:
             why = None if case is None else broken(law, case)
             assert why is None, f"{law.name}: {law.statement} ({law.tier}): {why}\n{_shown(case)}"
@@ -194,9 +206,59 @@ def applies(law: Law, sample: Sample) -> bool:
     @settings(
         max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
     )
-    @given(cases(law, sample, plain=True))
+    @given(cases(law, law, sample, plain=True))
     def look(case: Case | None) -> None:
         found.append(case is not None)
 
     look()
     return all(found)
+
+
+def many(law: Law, dtype: str, count: int) -> Case | None:
+    """Both sides of an equation of elements at many numbers, all hostile ones among them."""
+    rng = np.random.default_rng(0)
+    kinds = list(law.rewrite.variables.values()) if isinstance(law.rewrite, Pattern) else ["f"]
+    inputs, arrays = [], []
+    for i, kind in enumerate(kinds):
+        plain = rng.normal(size=count) * rng.choice([0.1, 1.0, 10.0], count)
+        pool = np.concatenate([hostile(np.dtype(dtype)), plain.astype(dtype)]).astype(dtype)
+        value = rng.random(count) < 0.5 if kind == "b" else pool if len(kinds) == 1 else rng.choice(pool, count)
+        inputs.append(tg.placeholder(value.shape, value.dtype, name=f"x{i}"))
+        arrays.append(value)
+    root = _root(law.samples[0], inputs)
+    other = None if root is None else law.apply(root)
+    return None if root is None or other is None else (root, other, [x.node for x in inputs], arrays)
+
+
+def large(law: Law, sample: Sample) -> Case | None:
+    """Both sides at matrices larger than what BLAS and NumPy add at a time."""
+    rng = np.random.default_rng(0)
+    sizes = {"m": 20, "n": 30, "k": 17}
+    inputs = _inputs(law, sample, sizes, np.dtype("float64"))
+    tame = law.tier == "reals"
+    arrays = []
+    for x, stated in zip(inputs, sample.shapes, strict=True):
+        shape = [int(d) if d.isdigit() else sizes[d.lower()] for d in stated.split()]
+        arrays.append(rng.uniform(0.5, 2, shape) if tame else rng.normal(size=shape).astype(x.dtype))
+    root = _root(sample, inputs)
+    other = None if root is None else law.apply(root)
+    return None if root is None or other is None else (root, other, [x.node for x in inputs], arrays)
+
+
+def met(law: Law, owner: Law, sample: Sample) -> bool:
+    """Whether a law applies to a sample of another law, at ordinary sizes or where some are 1."""
+    dtype = np.dtype(DTYPES[owner.kinds[-1]][-1])
+    for sizes in ({"m": 2, "n": 3, "k": 4}, {"m": 1, "n": 3, "k": 4}, {"m": 2, "n": 1, "k": 1}):
+        root = _root(sample, _inputs(owner, sample, sizes, dtype))
+        if root is not None and law.apply(root) is not None:
+            return True
+    return False
+
+
+def _inputs(owner: Law, sample: Sample, sizes: dict[str, int], dtype: np.dtype[Any]) -> list[tg.Tensor]:
+    inputs = []
+    for i, stated in enumerate(sample.shapes):
+        letters = stated.removeprefix("i:").split()
+        shape: list[DimLike | str] = [int(d) if d.isdigit() else d if d.isupper() else sizes[d] for d in letters]
+        inputs.append(tg.placeholder(tuple(shape), _dtype(owner, i, stated, dtype), name=f"x{i}"))
+    return inputs

@@ -199,6 +199,8 @@ def computed(op: Op, node: Node, operands: Sequence[Any], magnitudes: bool) -> A
         return reduced(operands[0], op, function, start)
     if isinstance(op, e.Cast):
         return lifted(operands[0]) if node.type.dtype.kind == "f" else operands[0].astype(op.to)
+    if isinstance(op, linalg.Vecdot):
+        return reduced(object_array(TIMES(*operands)), r.Sum((-1,)), PLUS, mp.mpf(0))
     if isinstance(op, linalg.Matmul):
         a, b = operands
         return reduced(object_array(TIMES(a[..., :, :, None], b[..., None, :, :])), r.Sum((-2,)), PLUS, mp.mpf(0))

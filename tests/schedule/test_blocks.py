@@ -41,9 +41,7 @@ def assert_computed(kernel: Kernel, got: Sequence[Any], arrays: Sequence[np.ndar
 def eager() -> Iterator[None]:
     """Blocks of a few rows wherever two values can be handed over inside."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "LEAST", 1)
-        patch.setattr(module, "CALL", 8)
-        patch.setattr(module, "SHORT", 1)
+        patch.setattr(module, "GRAIN", replace(module.FINE, room=None))
         yield
 
 
@@ -76,8 +74,9 @@ def test_the_rows_of_a_block_are_as_many_as_the_cache_holds(row: tuple[int | str
     big = tg.compile([x], chain(x), machine=replace(tg.Machine.reference, l2=1 << 24)).program.blocks[0]
     most = big.count({"n": 10**7, "k": 100}) * cells * 8
     assert module.STREAMS * most < 1 << 24 < 12 * most
-    assumed = module.SHORT if row else 1  # of rows of unknown length
-    assert block.count({"n": 10**7, "k": 100}) == module.CALL // (8 * assumed)  # the cache is small, but calls are long
+    assumed = module.GRAIN.row if row else 1  # of rows of unknown length
+    count = module.GRAIN.call // (8 * assumed)
+    assert block.count({"n": 10**7, "k": 100}) == count  # the cache is small, but calls are long
 
 
 @pytest.mark.parametrize("row", [(), (64,), ("k",)])

@@ -15,7 +15,7 @@ from tensorgraph.ir.types import TensorType, as_dtype, as_shape
 from tensorgraph.ops.conv import Conv, ConvInputGrad, ConvWeightGrad, Fold, Unfold
 from tensorgraph.ops.elementwise import Add, Cast, Greater, Where
 from tensorgraph.ops.indexing import Gather, IndexAdd, IndexSet, Slice
-from tensorgraph.ops.linalg import Matmul
+from tensorgraph.ops.linalg import Matmul, Vecdot
 from tensorgraph.ops.ordering import Sort
 from tensorgraph.ops.pool import MaxPoolGrad
 from tensorgraph.ops.random import RandomNormal, RandomPermutation
@@ -155,6 +155,16 @@ def test_threads_help_products_alone() -> None:
 def test_strided_operands_take_longer() -> None:
     plain = found(Add(), "float64[1000, 1000]", "float64[1000, 1000]")
     assert found(Add(), "float64[1000, 1000]", "float64[1000, 1000]", strided=[1]).seconds > 2 * plain.seconds
+
+
+def test_products_of_vectors_take_less_than_sums_of_products() -> None:
+    rows = found(Vecdot(), "float32[146, 1024]", "float32[1024]")
+    assert rows.flops == 2 * 146 * 1024
+    assert rows.bytes_read == 4 * 147 * 1024
+    assert rows.seconds < found(Sum((1,)), "float32[146, 1024]").seconds / 2
+    short = found(Vecdot(), "float32[18688, 8]", "float32[8]")  # as many elements
+    assert short.seconds > 10 * rows.seconds
+    assert found(Vecdot(), "float32[784]", "float32[784]").seconds == pytest.approx(2.5 * CALL, rel=0.1)
 
 
 def test_short_rows_take_longer_than_long_ones() -> None:

@@ -69,6 +69,12 @@ def layer_norm(x, gain, bias):
     )
 
 
+def orders(x):
+    """Three arrays in fresh memory, one read through views, of which there is one at a time."""
+    one = tg.sum(tg.exp(tg.matrix_transpose(tg.argsort(x))[10:] * 1e-3))
+    return one + tg.sum(tg.argsort(x, axis=0)[3:] * 2.0) + tg.sum(tg.argsort(x + 1) * 3.0)
+
+
 def embedding() -> Case:
     table = tg.Parameter(floats(5000, 64), name="table")
     ids = tg.placeholder(("batch", 20), "int64", name="ids")
@@ -98,6 +104,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "erf": lambda: applied(lambda x: tg.sum(tg.erf(x) * tg.lgamma(x + 3)), floats(1000, 500)),
     "sorted": lambda: applied(
         lambda x: (tg.sort(x), tg.argsort(x), tg.argmax(x, axis=0), tg.erf(x)), floats(1000, 500)),
+    "fresh memory given back": lambda: applied(orders, floats(1000, 500)),
     "random": lambda: applied(lambda k: tg.random.normal(k, (500_000,)) * 2, np.array([1, 2], np.uint32)),
     "segments": lambda: applied(
         lambda x, ids: tg.segment_sum(x, ids, 100), floats(5000, 60), R.integers(0, 100, 5000)),
@@ -106,7 +113,10 @@ CASES: dict[str, Callable[[], Case]] = {
 }  # fmt: skip
 
 # Whose functions allocate in every call, as their classes say.
-ALLOCATING = {"cnn", "cnn with batch norm", "dropout", "erf", "sorted", "random", "segments", "layer norm"}
+ALLOCATING = {
+    "cnn", "cnn with batch norm", "dropout", "erf", "sorted", "fresh memory given back", "random", "segments",
+    "layer norm",
+}  # fmt: skip
 
 
 def peak_of(call: Callable[[], object]) -> int:

@@ -30,7 +30,11 @@ def _halves(node: Node) -> tuple[Tensor, Tensor] | None:
 def sum_of_parts(node: Node) -> Tensor | None:
     """sum(x, axis=0) = sum(x[:k], axis=0) + sum(x[k:], axis=0)"""
     parts = _halves(node)
-    return None if parts is None else sum(parts[0], axis=0) + sum(parts[1], axis=0)
+    if parts is None:
+        return None
+    assert isinstance(node.op, r.Sum)
+    kept = node.op.keepdims
+    return sum(parts[0], axis=0, keepdims=kept) + sum(parts[1], axis=0, keepdims=kept)
 
 
 @node_law(
@@ -44,6 +48,8 @@ def extreme_of_parts(node: Node) -> Tensor | None:
     parts = _halves(node)
     if parts is None:
         return None
+    assert isinstance(node.op, r.Max | r.Min)
+    kept = node.op.keepdims
     if isinstance(node.op, r.Max):
-        return maximum(max(parts[0], axis=0), max(parts[1], axis=0))
-    return minimum(min(parts[0], axis=0), min(parts[1], axis=0))
+        return maximum(max(parts[0], axis=0, keepdims=kept), max(parts[1], axis=0, keepdims=kept))
+    return minimum(min(parts[0], axis=0, keepdims=kept), min(parts[1], axis=0, keepdims=kept))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from tensorgraph.array.functions import exp, log, sqrt, sum
+from tensorgraph.array.functions import exp, log, sqrt, sum, where
 from tensorgraph.array.tensor import Tensor, apply, asarray
+from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import elementwise as e
 from tensorgraph.ops import reduction as r
@@ -21,8 +24,8 @@ def log_of_exp(x: Tensor) -> Sides:
 
 @law(tier="reals")
 def exp_of_log(x: Tensor) -> Sides:
-    """exp(log(x)) = x"""
-    return exp(log(x)), x
+    """exp(log(x)) = x for x >= 0; NaN for others"""
+    return exp(log(x)), where(x >= 0, x, math.nan)
 
 
 @law(tier="reals")
@@ -33,8 +36,8 @@ def exp_times_exp(x: Tensor, y: Tensor) -> Sides:
 
 @law(tier="reals")
 def square_of_sqrt(x: Tensor) -> Sides:
-    """sqrt(x) * sqrt(x) = x"""
-    return sqrt(x) * sqrt(x), x
+    """sqrt(x) * sqrt(x) = x for x >= 0; NaN for others"""
+    return sqrt(x) * sqrt(x), where(x >= 0, x, math.nan)
 
 
 @law(tier="reals")
@@ -71,7 +74,7 @@ def _factor(node: Node) -> tuple[Tensor, Tensor] | None:
     return None
 
 
-@node_law(e.Divide, samples=[Sample(lambda x: x / 3.0, ("m n",))], tier="reals")
+@node_law(e.Divide, operands=(Constant,), samples=[Sample(lambda x: x / 3.0, ("m n",))], tier="reals")
 def divide_by_constant(node: Node) -> Tensor | None:
     """x / c = x * (1 / c)"""
     x, c = node.inputs
@@ -83,7 +86,7 @@ def divide_by_constant(node: Node) -> Tensor | None:
     return Tensor(x) * asarray(inverse) if np.isfinite(inverse) else None
 
 
-@node_law(e.Multiply, samples=[Sample(lambda x: 3.0 * x * 0.7, ("m n",))], tier="reals")
+@node_law(e.Multiply, operands=(e.Multiply,), samples=[Sample(lambda x: 3.0 * x * 0.7, ("m n",))], tier="reals")
 def constants_multiplied(node: Node) -> Tensor | None:
     """(x * b) * c = x * (b * c), for constants"""
     outer = _factor(node)
@@ -91,7 +94,7 @@ def constants_multiplied(node: Node) -> Tensor | None:
     return inner[0] * (inner[1] * outer[1]) if outer and inner else None
 
 
-@node_law(e.Add, samples=[Sample(lambda x: (x + 3.0) + 0.7, ("m n",))], tier="reals")
+@node_law(e.Add, operands=(e.Add,), samples=[Sample(lambda x: (x + 3.0) + 0.7, ("m n",))], tier="reals")
 def constants_added(node: Node) -> Tensor | None:
     """(x + b) + c = x + (b + c), for constants"""
     for inner, c in (node.inputs, node.inputs[::-1]):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tensorgraph.array.functions import arange, broadcast_to, expand_dims, negative, sum, zeros_like
-from tensorgraph.array.tensor import Tensor, apply
+from tensorgraph.array.tensor import Tensor, apply, asarray
 from tensorgraph.ir.dims import DimLike, dim_key
 from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
@@ -54,7 +54,7 @@ def _long(node: Node) -> list[object]:
 def _distinct_places(node: Node) -> bool:
     """Whether no place is named twice: some index array has no number twice, and there is one place for each."""
     block = max(map(_long, node.inputs[2:]), key=len, default=[])
-    if len(block) != 1 or any(_long(source) not in ([], block) for source in node.inputs[2:]):
+    if len(block) != 1:
         return False
     if len({_place_of_long(source) for source in node.inputs[2:] if _long(source)}) > 1:
         return False  # a column and a row of positions make a table of places
@@ -80,10 +80,24 @@ def _added_in_column(x: Tensor, v: Tensor, i: Tensor) -> Tensor:
     return apply(ix.IndexAdd(FLAT), x, v, expand_dims(arange(x.shape[0]), 1), expand_dims(i, 1))
 
 
-@node_law(ix.IndexAdd, samples=[Sample(_added, ("m 2", "m", "i:m")), Sample(_added_in_column, ("m 2", "m 1", "i:m"))])
+def _added_in_row(x: Tensor, v: Tensor, i: Tensor) -> Tensor:
+    return apply(ix.IndexAdd(FLAT), x, v, expand_dims(arange(x.shape[0]), 0), i)
+
+
+@node_law(
+    ix.IndexAdd,
+    samples=[
+        Sample(_added, ("m 2", "m", "i:m")),
+        Sample(_added, ("m 2", "m", "i:1")),
+        Sample(_added_in_column, ("m 2", "m 1", "i:m")),
+        Sample(_added_in_row, ("m 2", "m", "i:m")),
+        Sample(lambda x, v: apply(ix.IndexAdd((Operand(2),)), x, v, arange(x.shape[0])), ("m n", "n")),
+        Sample(lambda x, v, i: apply(ix.IndexAdd(FLAT), x, v, asarray(np.array([1, 0])), i), ("2 2", "2", "i:2")),
+    ],
+)
 def scatter_to_rows(node: Node) -> Tensor | None:
     """x.at[arange(n), i].add(v) = x with x[arange(n), i] += v: no place is named twice"""
-    if not isinstance(node.op, ix.IndexAdd) or node.op.distinct or len(node.inputs) < 3 or not _distinct_places(node):
+    if not isinstance(node.op, ix.IndexAdd) or node.op.distinct or not _distinct_places(node):
         return None
     return apply(replace(node.op, distinct=True), *map(Tensor, node.inputs))
 
@@ -109,6 +123,7 @@ def _into_zeros(node: Node) -> Node | None:
 
 @node_law(
     e.Add,
+    operands=(ix.IndexAdd,),
     samples=[
         Sample(lambda x, v, i: x + _scattered(v, i), ("m 2", "m", "i:m")),
         Sample(lambda x, v: zeros_like(x).at[1:].add(v) + x, ("3 n", "2 n")),
@@ -124,7 +139,12 @@ def add_scatter(node: Node) -> Tensor | None:
     return None
 
 
-@node_law(e.Subtract, samples=[Sample(lambda x, v, i: x - _scattered(v, i), ("m 2", "m", "i:m"))], tier="stable")
+@node_law(
+    e.Subtract,
+    operands=(ix.IndexAdd,),
+    samples=[Sample(lambda x, v, i: x - _scattered(v, i), ("m 2", "m", "i:m"))],
+    tier="stable",
+)
 def subtract_scatter(node: Node) -> Tensor | None:
     """y - zeros.at[i].add(v) = y.at[i].add(-v), for places named once (the sign of zero may differ)"""
     y, other = node.inputs

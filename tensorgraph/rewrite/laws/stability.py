@@ -31,10 +31,12 @@ from tensorgraph.ops import indexing as ix
 from tensorgraph.ops import reduction as r
 from tensorgraph.ops import shape as sh
 from tensorgraph.ops import transcendental as t
+from tensorgraph.ops.meta import StopGradient
 from tensorgraph.rewrite.law import Sample, Sides, law, node_law
 from tensorgraph.rewrite.match import constant_of
 
 ULP = 4  # of functions that are themselves computed in several steps
+CENTRED = 373  # of exp(x - top), as x - top is rounded: half of 745, beyond which it is 0
 
 
 # ---- logarithms and exponentials near 1 and 0
@@ -116,13 +118,13 @@ def exp_quotient(x: Tensor) -> Sides:
     return (exp(x) - exp(-x)) / (exp(x) + exp(-x)), where(abs(x) == math.inf, math.nan, tanh(x))
 
 
-@law(tier="stable", ulp=ULP)
+@law(tier="stable", ulp=ULP, of=1.0)
 def log_of_sum_of_exps(x: Tensor, y: Tensor) -> Sides:
     """log(exp(x) + exp(y)) = logaddexp(x, y)"""
     return log(exp(x) + exp(y)), logaddexp(x, y)
 
 
-@law(tier="stable", ulp=1)
+@law(tier="stable")
 def sqrt_of_square(x: Tensor) -> Sides:
     """sqrt(x * x) = abs(x)"""
     return sqrt(x * x), abs(x)
@@ -136,9 +138,16 @@ def _centred(x: Node, axis: tuple[int, ...]) -> bool:
     if not isinstance(x.op, e.Subtract):
         return False
     whole, top = x.inputs
+    if isinstance(top.op, StopGradient):
+        top = top.inputs[0]
     if isinstance(top.op, e.Minimum) and constant_of(top.inputs[1]) is not None:
         top = top.inputs[0]
-    return isinstance(top.op, r.Max) and top.op.axis == axis and top.op.keepdims and top.inputs[0] is whole
+    return isinstance(top.op, r.Max) and top.op.axis == axis and _broadcasts(top) and top.inputs[0] is whole
+
+
+def _broadcasts(node: Node) -> bool:
+    """Whether what a reduction gives meets its operand where it belongs: the axes are kept, or it is one number."""
+    return isinstance(node.op, r.Reduction) and (node.op.keepdims or not node.type.ndim)
 
 
 def _exponents(node: Node) -> tuple[Node, r.Sum] | None:
@@ -170,11 +179,11 @@ def log_sum_exp(node: Node) -> Tensor | None:
 
 
 def _softmax(node: Node) -> tuple[Node, tuple[int, ...]] | None:
-    """For ``exp(x) / sum(exp(x), axis, keepdims=True)``: x and the axes."""
+    """For ``exp(x) / sum(exp(x), axis, keepdims=True)``, or the sum of all: x and the axes."""
     if not isinstance(node.op, e.Divide):
         return None
     over, under = node.inputs
-    if isinstance(under.op, r.Sum) and under.op.keepdims and isinstance(over.op, t.Exp) and under.inputs[0] is over:
+    if isinstance(under.op, r.Sum) and _broadcasts(under) and isinstance(over.op, t.Exp) and under.inputs[0] is over:
         return over.inputs[0], under.op.axis
     return None
 
@@ -184,7 +193,14 @@ def _plain_softmax(x: Tensor) -> Tensor:
     return weights / sum(weights, axis=1, keepdims=True)
 
 
-@node_law(e.Divide, samples=[Sample(_plain_softmax, ("m n",))], tier="stable", ulp=2 * ULP, kinds="f")
+@node_law(
+    e.Divide,
+    operands=(t.Exp,),
+    samples=[Sample(_plain_softmax, ("m n",)), Sample(lambda x: exp(x) / sum(exp(x)), ("3",))],
+    tier="stable",
+    ulp=CENTRED + 2 * ULP,
+    kinds="f",
+)
 def softmax_centred(node: Node) -> Tensor | None:
     """exp(x) / sum(exp(x)) = exp(x - max(x)) / sum(exp(x - max(x)))"""
     found = _softmax(node)
@@ -214,7 +230,16 @@ def _centred_softmax(x: Tensor) -> Tensor:
     return _plain_softmax(x - max(x, 1, keepdims=True))
 
 
-@node_law(t.Log, samples=[Sample(lambda x: log(_centred_softmax(x)), ("m 3",))], tier="stable", ulp=2 * ULP, of=1.0)
+@node_law(
+    t.Log,
+    samples=[
+        Sample(lambda x: log(_centred_softmax(x)), ("m 3",)),
+        Sample(lambda x: log(exp(x - max(x)) / sum(exp(x - max(x)))), ("3",)),
+    ],
+    tier="stable",
+    ulp=2 * ULP,
+    of=1.0,
+)
 def log_softmax(node: Node) -> Tensor | None:
     """log(exp(x) / sum(exp(x))) = x - log(sum(exp(x))) for x - max(x)"""
     return _log_softmax(node.inputs[0])

@@ -37,8 +37,7 @@ def _ones_inserted(before: Shape, after: Shape) -> tuple[int, ...] | None:
     """Places of the ones in `after` that make it from `before`, if that is the difference."""
     axes, i = [], 0
     for k, size in enumerate(after):
-        left = len(after) - k > len(before) - i
-        if i < len(before) and dim_key(size) == dim_key(before[i]) and not (left and dim_key(size) == 1):
+        if i < len(before) and dim_key(size) == dim_key(before[i]):
             i += 1
         elif dim_key(size) == 1:
             axes.append(k)
@@ -79,6 +78,7 @@ def reshape_reshape(node: Node) -> Tensor | None:
     samples=[
         Sample(lambda x: apply(sh.Reshape(x.node.type.shape), x), ("m n",)),
         Sample(lambda x: reshape(x, (1, *x.shape, 1)), ("m n",)),
+        Sample(lambda x: reshape(x, (*x.shape, 1)), ("1 n",)),
         Sample(lambda x: reshape(x, x.shape[1:]), ("1 n",)),
     ],
     kinds=ALL,
@@ -150,10 +150,8 @@ def _unrepeated(node: Node) -> Node:
     """What broadcasts as `node` does: itself without repetition, and without ones in front; one number as a scalar."""
     while isinstance(node.op, (sh.BroadcastTo, sh.ExpandDims, sh.Reshape)):
         (source,) = node.inputs
-        front = node.type.ndim - source.type.ndim
-        ones = all(dim_key(n) == 1 for n in node.type.shape[: max(front, 0)])
-        same = front >= 0 and ones and same_shape(node.type.shape[front:], source.type.shape)
-        if not same and not isinstance(node.op, sh.BroadcastTo):
+        front = node.type.ndim - source.type.ndim  # below 0 the rest is too short; ones, or there are no elements
+        if not isinstance(node.op, sh.BroadcastTo) and not same_shape(node.type.shape[front:], source.type.shape):
             break
         node = source
     if isinstance(node.op, Constant) and node.type.ndim and all(n == 1 for n in node.op.value.shape):
@@ -163,6 +161,7 @@ def _unrepeated(node: Node) -> Node:
 
 @node_law(
     *NEAREST,
+    operands=(sh.BroadcastTo, sh.ExpandDims, sh.Reshape, Constant),
     samples=[
         Sample(lambda x, y: x * broadcast_to(y, x.shape), ("m n", "n")),
         Sample(lambda x, y: broadcast_to(y, x.shape) - x, ("m n", "")),
@@ -259,9 +258,8 @@ def _composed(first: slice, then: slice | int, size: Any) -> slice | int | None:
         return first
     if first == slice(None):
         return then
-    parts = [p for i in (first, then) if isinstance(i, slice) for p in (i.start, i.stop, i.step)]
-    if not isinstance(size, int) or not all(p is None or isinstance(p, int) for p in parts):
-        return None
+    if not isinstance(size, int):
+        return None  # of a known size, bounds are known, too
     taken = range(size)[first][then]
     if isinstance(taken, int):
         return taken
@@ -362,6 +360,7 @@ def _merged(node: Node) -> Tensor | None:
 
 @node_law(
     r.Sum,
+    late=True,
     samples=[
         Sample(lambda x: sum(sum(x, axis=0), axis=1), ("m n k",)),
         Sample(lambda x: sum(sum(x, axis=1, keepdims=True), axis=0), ("m n",)),
@@ -433,12 +432,3 @@ def sum_of_broadcast(node: Node) -> Tensor | None:
     rest = r.reduced_shape(repeated.type.shape, op.axis, op.keepdims)
     inner = reshaped(Tensor(x), r.reduced_shape(shape, op.axis, op.keepdims))
     return broadcast_to(inner * float(count), rest)
-
-
-@node_law(r.Sum, samples=[Sample(lambda x: sum(-x, axis=1), ("m n",))], tier="stable")
-def sum_of_neg(node: Node) -> Tensor | None:
-    """sum(-x) = -sum(x) (the sign of zero may differ)"""
-    (negated,) = node.inputs
-    if not isinstance(negated.op, e.Negative) or node.type.dtype.kind != "f":
-        return None
-    return -apply(node.op, Tensor(negated.inputs[0]))

@@ -185,6 +185,7 @@ def product_recipes() -> list[Recipe]:
     return [
         Recipe("matmul", (la.Matmul,), has_axes(1, "fic"), _matmul),
         Recipe("gram", (la.Matmul, sh.PermuteDims), has_axes(2, "fc"), lambda c, x: x @ f.matrix_transpose(x)),
+        Recipe("vecdot", (la.Vecdot,), has_axes(1, "fic"), lambda c, x: f.vecdot(x, c.pick([x, x[..., ::-1]]))),
         Recipe("outer", (e.Multiply,), _small_vector, lambda c, x: f.expand_dims(x, -1) * f.expand_dims(x, 0)),
         Recipe("einsum", (la.Matmul,), has_axes(2, "f"), lambda c, x: f.einsum("...ij,...kj->...ik", x, f.tanh(x))),
         Recipe("gradient", (), kind_is("f"), _gradient, smooth=False),

@@ -99,9 +99,5 @@ def memory_line(row: Row, peers: Sequence[Peer], smoke: bool) -> Line:
 
 
 def memory_rows() -> list[Row]:
-    """Training steps and expressions; the batch of a network is its largest."""
-    largest: dict[str, Row] = {}
-    for row in ROWS:
-        if row.task != "infer":
-            largest[f"{row.family}, {row.task}"] = row
-    return list(largest.values())
+    """Training steps and expressions."""
+    return [row for row in ROWS if row.task != "infer"]

@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 
 from tests.benchmarks.peers.catalogue import PEERS, builder
-from tests.benchmarks.peers.rows import STARTUP, row_named, smoke
+from tests.benchmarks.peers.rows import row_named, smoke
 from tests.benchmarks.peers.work import NotForThisRowError
 
 __all__ = ["main", "peak"]
@@ -40,10 +40,10 @@ def main() -> None:
     if sys.argv[4:] == ["smoke"]:
         row = smoke(row)
     build = builder({peer.name: peer for peer in PEERS}[name])
-    if what == "memory":
-        build(smoke(STARTUP)).step()  # imports what libraries import late
-    before = peak()
     try:
+        if what == "memory":
+            build(smoke(row)).step()  # imports what libraries import late
+        before = peak()
         work = build(row)
     except NotForThisRowError as reason:
         answers.write(f"left out: {reason}\n")

@@ -56,10 +56,10 @@ def network(spec: Network, task: str, size: int) -> Work:
     """A training step, or the scores of a batch."""
     images, targets = spec.batch(size)
     if task == "infer":
-        x, scores, _ = recorded(spec)
+        x, scores, _ = recorded(spec, size)
         predict = tg.compile([x], scores, name="predict")
         return Work(lambda: predict(images), lambda found: {"scores": found})
-    training = Training.of(spec)
+    training = Training.of(spec, size)
     step = tg.compile(training.inputs, training.loss, training.updates, name="step")
 
     def outcome(found: Any) -> Outcome:
@@ -74,10 +74,10 @@ def network(spec: Network, task: str, size: int) -> Work:
     return Work(lambda: step(images, targets), outcome)
 
 
-def recorded(spec: Network) -> tuple[tg.Tensor, tg.Tensor, list[tg.Parameter]]:
+def recorded(spec: Network, size: int | str) -> tuple[tg.Tensor, tg.Tensor, list[tg.Parameter]]:
     """Images, scores and parameters."""
     model = tg.nn.Sequential(*map(module, spec.layers))
-    x = tg.placeholder(("batch", *spec.input), "float32", name="x")
+    x = tg.placeholder((size, *spec.input), "float32", name="x")
     scores = model(x)
     parameters = model.parameters()
     for parameter, first in zip(parameters, spec.parameters(), strict=True):
@@ -96,11 +96,11 @@ class Training:
     optimizer: tg.optim.Optimizer
 
     @staticmethod
-    def of(spec: Network) -> Training:
-        """Record it."""
-        x, scores, parameters = recorded(spec)
+    def of(spec: Network, size: int | str = "batch") -> Training:
+        """Record it: for batches of this size, as the peers that compile do, or of any."""
+        x, scores, parameters = recorded(spec, size)
         _, targets = spec.batch(1)
-        y = tg.placeholder(("batch", *targets.shape[1:]), targets.dtype, name="y")
+        y = tg.placeholder((size, *targets.shape[1:]), targets.dtype, name="y")
         loss = LOSSES[spec.loss](scores, y)
         rule = spec.optimizer
         optimizer: tg.optim.Optimizer = tg.optim.SGD(rule.rate)
