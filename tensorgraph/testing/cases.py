@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorgraph.ir.types import Array
-from tensorgraph.testing.numeric import TINY, Line, Slope, central_difference, complex_step, plain, slope_of
+from tensorgraph.testing.noise import noise_of
+from tensorgraph.testing.numeric import EPS, STEP, TINY, Line, Slope, central_difference, complex_step, plain, slope_of
 from tensorgraph.testing.subject import SMALL, Arrays, Subject, beside, line_of, projected, real_parts, size_of, unit
 
 __all__ = [
-    "ABSURD", "Argument", "Case", "Scale", "around", "condition", "distance", "largest_of", "measured", "results_along",
-    "settled", "shaken", "shifts",
+    "ABSURD", "Argument", "Case", "Scale", "around", "condition", "distance", "largest_of", "measured",
+    "results_along", "settled", "shaken", "sharp", "shifts",
 ]  # fmt: skip
 
+LITTLE = 1e-4  # a derivative that is no more, relative to the values, is as good as nought
 UNSETTLED = 1e-2  # a numeric derivative whose relative error exceeds this decides nothing
+SHARP = 1e-6  # one whose relative error exceeds this may be had more sharply, if the noise is measured
 NOTHING = 1e-30  # an error that is none, whatever the size of the values
 ABSURD = 1e-3  # a change by this much in the last place is a jump, not rounding
 AROUND = 24  # points around a kink at which derivatives are taken
 BESIDE = 2.0**-16  # how far these are, relative to the arguments
 ORDERED = 2.0**-10  # how far those are at which equal numbers rise or fall
+CHANGES = (
+    2.0**-10
+)  # a derivative that changes by more between two of them is met by another kink, or by a wild function
+WIDE = 2.0**-3  # the first step for values with much noise
+SINGLE = 2.0**-24  # the last place of single precision
+WILD = 2.0**-6  # noise that is none, relative to the values
+COARSE = 2.0**-30  # noise that is much, relative to the values
 LUCK = 7.5  # errors with random signs add up to more than so many root mean squares once in 10**12 times
 
 
@@ -35,7 +46,8 @@ class Scale(NamedTuple):
     rounding
         What rounding may add to one.
     share
-        The size of the values, for each element: the derivatives of a sum do not grow with it.
+        The size of the values, for each element, divided by that of the element: what a derivative may be expected to
+        be. The derivatives of a sum do not grow with it.
     """
 
     largest: float
@@ -224,35 +236,50 @@ def distance(found: float, slope: Slope) -> float:
     return max(low - found, found - high, 0.0)
 
 
-def measured(case: Case) -> Slope:
-    """The numeric derivative, with the noise of the values measured instead of assumed.
-
-    J. Moré and S. Wild, "Estimating computational noise", 2011, in a simple form.
-    """
+def measured(case: Case) -> tuple[Slope, bool]:
+    """The numeric derivative with the noise of the values measured, and whether that is more than was assumed."""
     line = case.line(None)
-    if case.slope.kink:
-        return case.slope
+    if case.slope.kink and not line.blind:
+        return case.slope, False
     if line.wide is not None:
         other = float(complex_step(line.wide, step=TINY * 2**40).value) / case.scale
         if np.isclose(other, float(case.slope.value), rtol=1e-9, atol=0.0):
-            return case.slope
-        return divided(slope_of(line.real()), case.scale)  # no analytic function
-    nearby = [float(line.values(k * 1.37 * 2.0**-46)) for k in range(-4, 5)]
-    noise = np.maximum(line.noise, np.max(np.abs(np.diff(nearby, 2)), initial=0.0))
-    with np.errstate(all="ignore"):
-        if case.slope.method == "central difference":
-            best = divided(slope_of(line.real(noise)), case.scale)
-            return best if best.error < case.slope.error or np.any(noise > line.noise) else case.slope
-    return case.slope
+            return case.slope, False
+        return divided(slope_of(line.real()), case.scale), False  # no analytic function
+    steep = abs(float(case.slope.value)) * case.scale
+    noise = noise_of(line, kink=case.slope.kink)
+    noisy = bool(noise > 16 * (line.noise + EPS * steep))
+    if not noisy and case.slope.method != "central difference":
+        return case.slope, False
+    size = max(float(np.abs(line.values(t))) for t in (0.0, line.step, -line.step))
+    if noise > WILD * size:  # waves that no step resolves
+        return case.slope._replace(error=np.asarray(np.inf)), False
+    best = divided(slope_of(line.real(noise, WIDE if noise > COARSE * size else None)), case.scale)
+    best = best if best.error < case.slope.error or noisy else case.slope
+    return best if best.kink else _close_by(case, line.real(noise), best), noisy
 
 
-def shaken(case: Case, subject: Subject, size: float) -> float:
-    """How much the derivative changes when the arguments do in their last place: its condition, in effect."""
+def _close_by(case: Case, line: Line, best: Slope) -> Slope:
+    """Where numbers are tiny beside the steps, the function may be another one at their own scale."""
+    parts = [(np.abs(p[d != 0]), np.abs(d[d != 0])) for p, d in zip(case.at, case.direction(), strict=True)]
+    reach = max(float(np.max(p / d, initial=0.0)) for p, d in parts)
+    if not line.blind or not 0 < reach < line.step:
+        return best
+    own = central_difference(lambda t: line.values(t * reach), 1 / 8, line.noise)
+    near = divided(plain(own, best.method), case.scale * reach)
+    return best._replace(error=np.fmax(best.error, np.abs(near.value - best.value) + near.error))
+
+
+def shaken(case: Case, subject: Subject, size: float, *, noisy: bool) -> float:
+    """How much the derivative changes when the arguments do in their last place: its condition, in effect.
+
+    Where the values are noisy, that may be the last place of single precision.
+    """
     if case.slope.kink:  # it jumps, unless all numbers move in proportion
         side = subject.run(case.at)[1]
         near = [points for points in _together(case.at, subject.eps) if side and subject.run(points)[1] == side]
     else:
-        near = shifts(case.at, subject.eps)
+        near = [*shifts(case.at, subject.eps), *(_together(case.at, SINGLE) if noisy else ())]
     most = 0.0
     for points in near:
         change = abs(case.again(points) - case.found)
@@ -272,28 +299,50 @@ def _together(points: Arrays, eps: float) -> list[list[Array]]:
 def around(case: Case, allowed: float) -> bool:
     """Whether the derivative lies between those of points around a kink."""
     low, high = float(case.slope.low), float(case.slope.high)
-    for far, slope in _slopes_around(case):
+    for slope in _slopes_around(case):
         if np.isfinite(slope.low) and np.isfinite(slope.high):
             low, high = min(low, float(slope.low)), max(high, float(slope.high))
-        slack = allowed + 2 * far * max(abs(low), abs(high))
+        slack = allowed + (float(slope.error) if np.isfinite(slope.error) else 0.0)
         if low - slack <= case.found <= high + slack:
             return True
     return False
 
 
-def _slopes_around(case: Case) -> Iterator[tuple[float, Slope]]:
-    """Derivatives at points around, and how far these are, relative to the arguments.
+def _slopes_around(case: Case) -> Iterator[Slope]:
+    """Derivatives at points around, as these approach the point.
 
     Of many operands that are equal an operation takes the first or the last, or ranks them in order: points at which
     they rise or fall meet that side. At random points all sides of a kink between few operands are met.
     """
     for sign in (-1, 1):
-        rising = [p + sign * ORDERED * np.maximum(np.abs(p), SMALL) * _ramp(p) for p in case.at]
-        yield ORDERED, divided(slope_of(case.line(rising).real()), case.scale)
+        yield _approached(case, partial(_rising, case.at, sign), ORDERED, lambda line: slope_of(line.real()))
+    coarse = case.line(None).step > STEP
+    far, step = (BESIDE * 2**10, BESIDE * 2**6) if coarse else (BESIDE, BESIDE / 2**6)
     for seed in range(AROUND):
-        line = case.line(beside(case.at, BESIDE, seed))
-        near = central_difference(line.values, BESIDE / 2**6, line.noise)
-        yield 2**5 * BESIDE, divided(plain(near, "central difference"), case.scale)
+        yield _approached(case, partial(_random, case.at, seed), far, partial(_difference, step))
+
+
+def _approached(case: Case, at: Callable[[float], Arrays], far: float, slope: Callable[[Line], Slope]) -> Slope:
+    """The derivative on the way to the point, extrapolated from two points; with a kink between, that of the nearer."""
+    near, twice = (divided(slope(case.line(at(k * far))), case.scale) for k in (1, 2))
+    size = float(np.fmax(np.abs(near.low), np.abs(near.high)))
+    change = float(np.maximum(np.abs(near.low - twice.low), np.abs(near.high - twice.high)))
+    if not change <= CHANGES * size:
+        return near._replace(error=np.asarray(2 * CHANGES * size))
+    low, high = (np.asarray(2 * a - b) for a, b in ((near.low, twice.low), (near.high, twice.high)))
+    return near._replace(low=low, high=high, error=np.asarray(change / 8))
+
+
+def _rising(at: Arrays, sign: int, far: float) -> Arrays:
+    return [p + sign * far * np.maximum(np.abs(p), SMALL) * _ramp(p) for p in at]
+
+
+def _random(at: Arrays, seed: int, far: float) -> Arrays:
+    return beside(at, far, seed)
+
+
+def _difference(step: float, line: Line) -> Slope:
+    return plain(central_difference(line.values, step, line.noise), "central difference")
 
 
 def _ramp(p: Array) -> Array:
@@ -311,7 +360,13 @@ def condition(case: Case) -> float:
 
 def settled(slope: Slope, scale: Scale, weight: float = 1.0) -> bool:
     """Whether a numeric derivative decides anything."""
-    return float(slope.error) <= UNSETTLED * scale.size * weight + NOTHING
+    enough = UNSETTLED * scale.largest + scale.rounding + LITTLE * scale.share
+    return float(slope.error) <= max(enough * weight, UNSETTLED * abs(float(slope.value))) + NOTHING
+
+
+def sharp(slope: Slope, scale: Scale, weight: float = 1.0) -> bool:
+    """Whether a numeric derivative decides as much as one does."""
+    return float(slope.error) <= SHARP * scale.largest * weight + NOTHING
 
 
 def largest_of(values: Sequence[float] | Array) -> float:

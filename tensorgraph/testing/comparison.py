@@ -24,19 +24,21 @@ from tensorgraph.testing.cases import (
     results_along,
     settled,
     shaken,
+    sharp,
     shifts,
 )
 from tensorgraph.testing.gradient_report import CheckedGradient
 from tensorgraph.testing.groups import RIGHT, UNDECIDED, WRONG, Groups
-from tensorgraph.testing.mismatch import MODES, Culprit, Unsettled, mismatch, named
+from tensorgraph.testing.mismatch import Culprit, Unsettled, mismatch, named
 from tensorgraph.testing.moves import FAR
-from tensorgraph.testing.numeric import Slope, diverges
+from tensorgraph.testing.numeric import EPS, Slope, diverges
 from tensorgraph.testing.subject import SMALL, Arrays, Subject, magnitude, projected
 
 __all__ = ["Comparison"]
 
 MOST = 64  # elements of one argument that are looked at one by one
 ROUNDING = 64  # units of rounding between the two directions
+BLUNT = 1e-4  # an error of a derivative, relative to the largest one, that should show
 LAST = 128  # units of rounding of the values that a derivative may be off
 SHOWN = 4  # indices in a note
 
@@ -90,12 +92,13 @@ class Comparison:
         elif "forward" in self.modes:
             self.notes["forward mode was not checked: there is no forward derivative"] = None
         if len(over) + 1 < last:
-            self._next(subject, {"reverse": cotangents, "forward": directions}, over, last)
+            seeds = {"reverse": cotangents} | ({} if push is None else {"forward": directions})
+            self._next(subject, seeds, over, last)
 
     def _next(self, subject: Subject, seeds: dict[str, list[Array]], over: tuple[str, ...], last: int) -> None:
-        for mode in MODES:
+        for mode, seed in seeds.items():
             if mode in self.modes:
-                derived = subject.derived(mode, seeds[mode])
+                derived = subject.derived(mode, seed)
                 if derived is not None:
                     self.order(derived, (mode, *over), last)
                 else:
@@ -124,7 +127,7 @@ class Comparison:
             cases = [case for k in np.sort(dealt[: self.most]) for case in argument.elements(int(k))]
             largest = largest_of([float(case.slope.value) for case in cases])
             rounding = subject.rounding * max(whole, largest) + LAST * subject.eps * values
-            scale = Scale(largest, rounding, values / max(point.size, 1))
+            scale = Scale(largest, rounding, values / float(np.sum(np.maximum(np.abs(point), SMALL), initial=SMALL)))
             run = _Run(self, name, ("reverse", *over), subject, scale)
             run.compare(cases)
             run.look(argument, dealt[self.most :])
@@ -188,6 +191,7 @@ class _Run:
     subject: Subject
     scale: Scale
     worst: float = 0.0
+    hidden: float = 0.0
     groups: Groups | None = None
 
     def compare(self, cases: Sequence[Case]) -> None:
@@ -211,6 +215,9 @@ class _Run:
 
     def row(self, cases: Sequence[Case]) -> CheckedGradient:
         """What was compared."""
+        if self.hidden > BLUNT:
+            show = f"the values are too coarse to show errors below {self.hidden:.0e} of the largest derivative"
+            self.check.notes[f"{self.name}, {named(self.over)}: {show}"] = None
         methods = " and ".join(dict.fromkeys(case.slope.method for case in cases)) or "nothing to compare"
         mode = " over ".join(self.over)
         if self.groups is None:
@@ -235,18 +242,29 @@ class _Run:
         """Right, wrong, or undecided."""
         return self._verdict(case)[0]
 
+    def _sharp(self, case: Case) -> bool:
+        """Whether no sharper numeric derivative is to be had; where values are coarse by their dtype there is none."""
+        return self.subject.eps > EPS or sharp(case.slope, self.scale, case.weight)
+
     def _verdict(self, case: Case) -> tuple[str, Slope]:
         """The same, and the numeric derivative that decides it."""
         size = self.scale.size * case.weight
-        if self._agrees(case, case.slope):
-            if size > 8 * float(case.slope.error):  # else both are nought
-                self.worst = max(self.worst, distance(case.found, case.slope) / size)
-            return RIGHT, case.slope
-        slope = measured(case)
+        if self._agrees(case, case.slope) and self._sharp(case):
+            return self._right(case, case.slope)
+        slope, noisy = measured(case)
         decided = settled(slope, self.scale, case.weight)
-        if decided and self._agrees(case, slope, shaken(case, self.subject, size)):
-            return RIGHT, slope
+        if decided and self._agrees(case, slope, shaken(case, self.subject, size, noisy=noisy)):
+            return self._right(case, slope)
         return WRONG if decided else UNDECIDED, slope
+
+    def _right(self, case: Case, slope: Slope) -> tuple[str, Slope]:
+        """Right, and how well that is known."""
+        error, size = 8 * float(slope.error), self.scale.size * case.weight
+        if size > error:  # else both are nought
+            self.worst = max(self.worst, distance(case.found, slope) / size)
+        if self.scale.largest * case.weight > error:
+            self.hidden = max(self.hidden, error / (self.scale.largest * case.weight))
+        return RIGHT, slope
 
     def _one(self, case: Case) -> None:
         """One derivative: right, excused, or wrong."""

@@ -165,9 +165,10 @@ class Foreign:
         self.given = [self.leaves[i].dtype for i in self.chosen]
         self.points: list[Array] = [np.array(self.leaves[i], wide[self.leaves[i].dtype.kind]) for i in self.chosen]
         self.single = False
-        if name == "numpy" and gradient is None and vjp is None:
+        if name == "numpy" and (gradient is None) == (vjp is None):
             missing = "a NumPy function needs its derivative: give gradient= or vjp="
-            raise located(GradientError(f"check_gradients: {missing}"))
+            both = "gradient= and vjp= are two ways to give one derivative: give one of them"
+            raise located(GradientError(f"check_gradients: {missing if gradient is None else both}"))
 
     def notes(self, subject: Subject) -> list[str]:
         """In which precision it was called, if not in double."""
@@ -247,10 +248,10 @@ class _Black:
 
     wide: Callable[[Arrays], list[Array]] | None = None
 
-    def __init__(self, points: Arrays, values: Arrays, given: Sequence[np.dtype[Any]]) -> None:
+    def __init__(self, points: Arrays, values: Arrays, given: Sequence[np.dtype[Any]], coarsest: float = EPS) -> None:
         self.points, self.values = points, values
         kinds = [*(y.dtype for y in values), *given]
-        self.eps = max([float(np.finfo(kind).eps) for kind in kinds if kind.kind in "fc"], default=EPS)
+        self.eps = max([coarsest, *(float(np.finfo(kind).eps) for kind in kinds if kind.kind in "fc")])
         self.step = STEP if self.eps <= EPS else 2.0**-3
         self.rounding = 1e3 * self.eps if self.eps <= EPS else 64 * self.eps / self.step
 
@@ -284,7 +285,7 @@ class _ByHand(_Black):
             check_unchanged(self.names, before, given, "the gradient")
             parts = self._parts(found)
             scale = 1.0 if self.foreign.vjp is not None else cotangents[0]
-            return [np.asarray(scale * np.asarray(g), p.dtype) for g, p in zip(parts, self.points, strict=True)]
+            return [_cast(scale * np.asarray(g), p) for g, p in zip(parts, self.points, strict=True)]
 
         check_repeats(gradients(self.points), gradients(self.points))
         return gradients
@@ -318,6 +319,11 @@ class _ByHand(_Black):
 
     def derived(self, mode: str, seeds: Arrays) -> None:
         """There is none."""
+
+
+def _cast(g: Array, point: Array) -> Array:
+    """In double precision; complex numbers stay what they are where the argument is real."""
+    return np.asarray(g) if g.dtype.kind == "c" and point.dtype.kind == "f" else np.asarray(g, point.dtype)
 
 
 def _numbers(part: Any) -> bool:
@@ -366,9 +372,9 @@ def _analytic(subject: _ByHand) -> bool:
 class _Native(_Black):
     """A function of a library that differentiates."""
 
-    def __init__(self, foreign: Foreign, native: Native, points: Arrays) -> None:
+    def __init__(self, foreign: Foreign, native: Native, points: Arrays, coarsest: float = EPS) -> None:
         self.foreign, self.library, self.native = foreign, foreign.library, native
-        super().__init__(points, self._values(points), foreign.given if foreign.single else ())
+        super().__init__(points, self._values(points), foreign.given if foreign.single else (), coarsest)
 
     def _values(self, points: Arrays) -> list[Array]:
         with self.library.around():
@@ -426,7 +432,7 @@ class _Native(_Black):
             return made.pull([np.ones_like(y) for y in made.values])(points)
 
         try:
-            made = _Native(self.foreign, function, self.points)
+            made = _Native(self.foreign, function, self.points, self.eps)  # computed from what is no finer
         except Exception:
             return None
         return made if _works(derivative, self.points) else None

@@ -52,7 +52,8 @@ def check_gradients(
     f
         Function of tensors that gives a tensor, or tensors in any structure. It is traced where the arguments
         are, so it may use Python control flow. Or a compiled kernel: its graph is checked, and its program held to
-        that, on a copy of the state that it updates. Or a function of NumPy arrays with `gradient` or `vjp`; or one
+        that, on a copy of the state that it updates; a kernel knows no `custom_gradient`, so check the function that
+        has one. Or a function of NumPy arrays with `gradient` or `vjp`; or one
         of PyTorch or JAX.
     *args
         Where to check: arrays or tensors, in any structure. Floating-point ones are cast to float64 or
@@ -118,7 +119,7 @@ def check_gradients(
     >>> report.worst < 1e-10
     True
     """
-    chosen_modes = _options(order, modes, library)
+    chosen_modes = _options(order, modes, library, rtol, atol)
     chosen = library or ("numpy" if gradient or vjp else library_of(args))
     if (gradient is not None or vjp is not None) and chosen != "numpy":
         raise located(GradientError(f"check_gradients: gradient= and vjp= are for NumPy functions, not for {chosen!r}"))
@@ -174,10 +175,15 @@ def _attempt(
     rng = np.random.default_rng(seed)
     run = Comparison(names, modes, rtol, atol, rng, judge=culprit, by_parts=problem.by_parts)
     run.order(subject, (), order)
+    if not run.rows:  # all that was asked for is a derivative that there is not
+        nothing = f"{'. '.join(run.all_notes())}: nothing is left to check: let modes contain 'reverse'"
+        raise located(GradientError(f"check_gradients: {nothing}"))
     return tuple(run.rows), (*problem.notes(subject), *run.all_notes())
 
 
-def _options(order: Any, modes: str | Sequence[str], library: str | None) -> tuple[str, ...]:
+def _options(
+    order: Any, modes: str | Sequence[str], library: str | None, rtol: float | None, atol: float | None
+) -> tuple[str, ...]:
     """The modes as a tuple, if all is well."""
     chosen = (modes,) if isinstance(modes, str) else tuple(modes)
     wrong = [mode for mode in chosen if mode not in MODES]
@@ -188,6 +194,9 @@ def _options(order: Any, modes: str | Sequence[str], library: str | None) -> tup
     if library is not None and library not in LIBRARIES:
         known = ", ".join(map(repr, LIBRARIES))
         raise located(GradientError(f"check_gradients: library is {library!r}: say one of {known}"))
+    for name, allowed in (("rtol", rtol), ("atol", atol)):
+        if allowed is not None and not 0 <= allowed < np.inf:
+            raise located(GradientError(f"check_gradients: {name} is {allowed}: a number from 0 up is to be"))
     return chosen
 
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from tensorgraph.ir.types import Array
 
-__all__ = ["Estimate", "Line", "Slope", "central_difference", "complex_step", "diverges", "one_sided", "plain",
-           "slope_of"]  # fmt: skip
+__all__ = [
+    "EPS", "STEP", "TINY", "Estimate", "Line", "Slope", "central_difference", "complex_step", "diverges", "one_sided",
+    "plain", "slope_of",
+]  # fmt: skip
 
 EPS = float(np.finfo(np.float64).eps)
 LEVELS = 5
@@ -20,6 +22,7 @@ STEP = 2.0**-7  # along a direction that is scaled to the point
 SHRINKS = (0, 5, 10, 15, 20)  # how often the first step is halved where a kink is near
 SETTLED = 1e-6  # a relative error below which no smaller step is tried
 POINTS = 5  # of a one-sided difference
+ODD = 0.377  # of the first step: no multiple of the others
 
 
 class Estimate(NamedTuple):
@@ -118,9 +121,9 @@ class Line:
             raise _Kink
         return self.values(t)
 
-    def real(self, noise: Any = None) -> Line:
-        """The same without complex arguments, and perhaps of other noise."""
-        return Line(self._run, self.noise if noise is None else noise, None, self.step)
+    def real(self, noise: Any = None, step: float | None = None) -> Line:
+        """The same without complex arguments, and perhaps of other noise, or with another first step."""
+        return Line(self._run, self.noise if noise is None else noise, None, step or self.step)
 
     @property
     def blind(self) -> bool:
@@ -182,10 +185,14 @@ def central_difference(values: Callable[[float], Array], step: float, noise: Arr
     """
     before: list[Array] = []
     best = Estimate(np.full(np.shape(noise), np.nan), np.full(np.shape(noise), np.inf))
+
+    def plainly(h: float) -> Array:
+        return np.asarray((values(h) - values(-h)) / (2 * h))
+
     with np.errstate(all="ignore"):
         for level in range(LEVELS):
             h = step / 2**level
-            row = [np.asarray((values(h) - values(-h)) / (2 * h))]
+            row = [plainly(h)]
             done = False
             for j, older in enumerate(before, 1):
                 row.append(row[-1] + (row[-1] - older) / (4**j - 1))
@@ -196,7 +203,17 @@ def central_difference(values: Callable[[float], Array], step: float, noise: Arr
             if done:
                 break
             before = row
-    return best
+        return _steady(best, plainly(step), plainly(ODD * step), noise / step)
+
+
+def _steady(best: Estimate, first: Array, other: Array, rounding: Array) -> Estimate:
+    """The best estimate, with a bound that also holds where steps skip whole periods.
+
+    Those that are halves of each other may all do so at once; one that is no such multiple contradicts them. Of a
+    smooth function it comes nearer than the first, by the square of the step.
+    """
+    beyond = np.abs(other - best.value) - 2 * ODD**2 * np.abs(first - best.value) - 32 * rounding
+    return Estimate(best.value, np.asarray(np.fmax(best.error, beyond)))
 
 
 def one_sided(
@@ -339,9 +356,9 @@ def _aside(line: Line) -> Slope:
     return _both_sides(line)
 
 
-def _both_sides(line: Line) -> Slope:
+def _both_sides(line: Line, shrinks: Sequence[int] = SHRINKS) -> Slope:
     """The derivatives on both sides; where the function is defined on one side only, the one there."""
-    left, right = (_side(line, sign) for sign in (-1, 1))
+    left, right = (_side(line, sign, shrinks) for sign in (-1, 1))
     defined = [np.isfinite(line.values(t)) for t in line.nearest]
     border = np.asarray(defined[0] != defined[1])
     left, right = _chosen(border & defined[1], right, left), _chosen(border & defined[0], left, right)
@@ -355,9 +372,9 @@ def _chosen(where: Array, one: Estimate, other: Estimate) -> Estimate:
     return Estimate(np.where(where, one.value, other.value), np.where(where, one.error, other.error))
 
 
-def _side(line: Line, sign: int) -> Estimate:
+def _side(line: Line, sign: int, shrinks: Sequence[int]) -> Estimate:
     """From one side, over the longest distance that crosses no kink."""
-    for shrink in SHRINKS:
+    for shrink in shrinks:
         step = sign * line.step / 2**shrink
         if line.same(step, step / 2**10):
             return one_sided(line.values, step, line.noise)
@@ -368,19 +385,50 @@ def _side(line: Line, sign: int) -> Estimate:
 
 
 def _blind(line: Line, best: Estimate) -> Slope:
-    """Where kinks are not known they show in one-sided derivatives that differ, or in one that is not there."""
+    """Where kinks are not known they show in one-sided derivatives that differ, however short the steps."""
     sides = _both_sides(line)
-    clear = 4 * sides.error + 1e-5 * np.maximum(np.abs(sides.low), np.abs(sides.high)) + TINY
-    kink = (sides.high - sides.low > clear) | (sides.border & np.isinf(best.error))
-    if np.any(sides.error > SETTLED * np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0)):
+    kink = _differ(sides) | (sides.border & np.isinf(best.error))
+    if not _told(sides):
         error = np.where(diverges(line), np.inf, best.error)
         return plain(Estimate(best.value, error), "central difference")
-    if not np.any(kink):
+    for k in range(1, len(SHRINKS)):
+        if not np.any(kink):
+            break
+        nearer = _both_sides(line, SHRINKS[k:])
+        if _told(nearer):  # else a kink lies among its points, or they are too near each other
+            sides, kink = nearer, kink & (_differ(nearer) | (nearer.border & np.isinf(best.error)))
+            best = _between(central_difference(line.values, line.step / 2 ** SHRINKS[k], line.noise), nearer)
+    return _with_kinks(sides, kink, best)
+
+
+def _between(best: Estimate, sides: Slope) -> Estimate:
+    """A central difference whose steps do not cross the kink; what one-sided ones say if its longer steps do."""
+    astray = np.asarray(np.abs(best.value - sides.value) > _clearly(sides) + 8 * best.error)
+    return _chosen(astray & ~_differ(sides), Estimate(sides.value, _clearly(sides)), best)
+
+
+def _differ(sides: Slope) -> Array:
+    """Whether one-sided derivatives are two."""
+    return np.asarray(sides.high - sides.low > _clearly(sides))
+
+
+def _clearly(sides: Slope) -> Array:
+    return np.asarray(4 * sides.error + 1e-5 * np.maximum(np.abs(sides.low), np.abs(sides.high)) + TINY)
+
+
+def _told(sides: Slope) -> bool:
+    """Whether one-sided derivatives are known well enough to tell a kink."""
+    return not np.any(sides.error > SETTLED * np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0))
+
+
+def _with_kinks(sides: Slope, kink: Array, best: Estimate) -> Slope:
+    """One-sided derivatives at kinks; unless what is between the sides lies beyond both, as where values jump."""
+    clear = _clearly(sides)
+    near = best.error <= SETTLED * np.maximum(np.abs(best.value), 1.0)
+    beyond = (best.value < sides.low - clear) | (best.value > sides.high + clear)
+    if not np.any(kink) or (np.all(near) and np.all(beyond)):
         return plain(best, "central difference")
     low, high = np.where(kink, sides.low, best.value), np.where(kink, sides.high, best.value)
-    near = best.error <= SETTLED * np.maximum(np.abs(best.value), 1.0)
-    if np.all(near) and np.all((best.value < sides.low - clear) | (best.value > sides.high + clear)):
-        return plain(best, "central difference")
     return Slope(
         np.where(kink, sides.value, best.value), np.where(kink, sides.error, best.error), low, high,
         sides.method, True, sides.border,
