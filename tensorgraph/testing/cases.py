@@ -48,11 +48,14 @@ class Scale(NamedTuple):
     share
         The size of the values, for each element, divided by that of the element: what a derivative may be expected to
         be. The derivatives of a sum do not grow with it.
+    coarse
+        Whether the values are of less than double precision.
     """
 
     largest: float
     rounding: float
     share: float
+    coarse: bool = False
 
     @property
     def size(self) -> float:
@@ -360,7 +363,7 @@ def condition(case: Case) -> float:
 
 def settled(slope: Slope, scale: Scale, weight: float = 1.0) -> bool:
     """Whether a numeric derivative decides anything."""
-    enough = UNSETTLED * scale.largest + scale.rounding + LITTLE * scale.share
+    enough = UNSETTLED * scale.largest + (UNSETTLED if scale.coarse else LITTLE) * scale.share
     return float(slope.error) <= max(enough * weight, UNSETTLED * abs(float(slope.value))) + NOTHING
 
 

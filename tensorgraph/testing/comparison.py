@@ -127,7 +127,8 @@ class Comparison:
             cases = [case for k in np.sort(dealt[: self.most]) for case in argument.elements(int(k))]
             largest = largest_of([float(case.slope.value) for case in cases])
             rounding = subject.rounding * max(whole, largest) + LAST * subject.eps * values
-            scale = Scale(largest, rounding, values / float(np.sum(np.maximum(np.abs(point), SMALL), initial=SMALL)))
+            share = values / float(np.sum(np.maximum(np.abs(point), SMALL), initial=SMALL))
+            scale = Scale(largest, rounding, share, subject.eps > EPS)
             run = _Run(self, name, ("reverse", *over), subject, scale)
             run.compare(cases)
             run.look(argument, dealt[self.most :])
@@ -140,7 +141,8 @@ class Comparison:
             cases = results_along(subject, push, directions, k, tangent)
             largest, size = largest_of([float(case.slope.value) for case in cases]), largest_of(y)
             rounding = subject.rounding * max(largest, terms) + LAST * subject.eps * size
-            run = _Run(self, f"result {k}", ("forward", *over), subject, Scale(largest, rounding, size))
+            scale = Scale(largest, rounding, size, subject.eps > EPS)
+            run = _Run(self, f"result {k}", ("forward", *over), subject, scale)
             run.compare(cases)
             self.rows.append(run.row(cases))
 
