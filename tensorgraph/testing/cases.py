@@ -255,7 +255,7 @@ def measured(case: Case) -> tuple[Slope, bool]:
     if not noisy and case.slope.method != "central difference":
         return case.slope, False
     size = max(float(np.abs(line.values(t))) for t in (0.0, line.step, -line.step))
-    if noise > WILD * size:  # waves that no step resolves
+    if noisy and noise > WILD * size:  # waves that no step resolves
         return case.slope._replace(error=np.asarray(np.inf)), False
     best = divided(slope_of(line.real(noise, WIDE if noise > COARSE * size else None)), case.scale)
     best = best if best.error < case.slope.error or noisy else case.slope
@@ -331,7 +331,7 @@ def _approached(case: Case, at: Callable[[float], Arrays], far: float, slope: Ca
     size = float(np.fmax(np.abs(near.low), np.abs(near.high)))
     change = float(np.maximum(np.abs(near.low - twice.low), np.abs(near.high - twice.high)))
     if not change <= CHANGES * size:
-        return near._replace(error=np.asarray(2 * CHANGES * size))
+        return near._replace(error=np.asarray(4 * far * size))
     low, high = (np.asarray(2 * a - b) for a, b in ((near.low, twice.low), (near.high, twice.high)))
     return near._replace(low=low, high=high, error=np.asarray(change / 8))
 

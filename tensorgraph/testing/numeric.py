@@ -396,9 +396,17 @@ def _blind(line: Line, best: Estimate) -> Slope:
             break
         nearer = _both_sides(line, SHRINKS[k:])
         if _told(nearer):  # else a kink lies among its points, or they are too near each other
-            sides, kink = nearer, kink & (_differ(nearer) | (nearer.border & np.isinf(best.error)))
+            kink = kink & (_differ(nearer) | (nearer.border & np.isinf(best.error)))
+            sides = _sharper(sides, nearer)
             best = _between(central_difference(line.values, line.step / 2 ** SHRINKS[k], line.noise), nearer)
     return _with_kinks(sides, kink, best)
+
+
+def _sharper(sides: Slope, nearer: Slope) -> Slope:
+    """Those from nearer points, which no kink beside the point spoils; or the sharper of both, if they are the same."""
+    clear = _clearly(nearer)
+    same = (np.abs(sides.low - nearer.low) <= clear) & (np.abs(sides.high - nearer.high) <= clear)
+    return sides if np.all(same & (sides.error <= nearer.error)) else nearer
 
 
 def _between(best: Estimate, sides: Slope) -> Estimate:
@@ -417,8 +425,10 @@ def _clearly(sides: Slope) -> Array:
 
 
 def _told(sides: Slope) -> bool:
-    """Whether one-sided derivatives are known well enough to tell a kink."""
-    return not np.any(sides.error > SETTLED * np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0))
+    """Whether one-sided derivatives are known well enough to tell a kink, or that there is none."""
+    size = np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0)
+    clear = _differ(sides) & (sides.error <= 1e-2 * np.maximum(np.abs(sides.low), np.abs(sides.high)))
+    return not np.any((sides.error > SETTLED * size) & ~clear)
 
 
 def _with_kinks(sides: Slope, kink: Array, best: Estimate) -> Slope:
