@@ -120,6 +120,34 @@ def test_numbers_that_are_tiny_beside_the_steps(size: float) -> None:
     check_gradients(f, x, gradient=df)
 
 
+def network(*weights: Any) -> Any:
+    """Two layers and a batch: kinks at all distances."""
+    x, y = np.random.default_rng(1).normal(size=(2, 16, 4))
+    return np.mean((np.maximum(x @ weights[0] + weights[1], 0) @ weights[2] - y) ** 2)
+
+
+def network_gradient(*weights: Any) -> Any:
+    x, y = np.random.default_rng(1).normal(size=(2, 16, 4))
+    hidden = np.maximum(x @ weights[0] + weights[1], 0)
+    g = (hidden @ weights[2] - y) * (2 / y.size)
+    below = g @ weights[2].T * (hidden > 0)
+    return x.T @ below, below.sum(0), hidden.T @ g
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_network(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=(4, 6)), rng.normal(size=6) * 0.1, rng.normal(size=(6, 4))]
+    check_gradients(network, *weights, gradient=network_gradient)
+    for wrong in range(3):
+
+        def off(*given: Any, wrong: int = wrong) -> Any:
+            return [g * (1 + 1e-4 * (k == wrong)) for k, g in enumerate(network_gradient(*given))]
+
+        with pytest.raises(GradientMismatch, match=f"argument {wrong}"):
+            check_gradients(network, *weights, gradient=off)
+
+
 # ---- what is given
 
 
