@@ -40,6 +40,7 @@ REMEMBERED = 4  # sets of shapes whose memory is kept between calls
 
 Memory: TypeAlias = "tuple[Any, ...]"
 Shapes: TypeAlias = "tuple[tuple[int, ...], ...]"
+Made: TypeAlias = "tuple[Callable[..., Kernel], tuple[Any, ...]]"  # what compiled a kernel, and of what
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class Kernel:
 
     Call it with arrays by position or by name. Outputs come in the structure given to `compile`, as fresh
     arrays; state is updated when everything has been computed. Threads may call it at the same time; if it
-    updates state, they take turns. Kernels that update the same parameters need a lock around both.
+    updates state, they take turns. Kernels that update the same parameters need a lock around both. A kernel can
+    be pickled, with the parameters that it updates; ``copy.copy`` is of the same parameters, ``copy.deepcopy`` of new.
 
     Attributes
     ----------
@@ -137,13 +139,16 @@ class Kernel:
     >>> x, y = (tg.placeholder(("n",), "float64", name=name) for name in "xy")
     >>> kernel = tg.compile([x, y], {"dot": tg.sum(x * y), "sum": x + y}, name="both")
     >>> kernel
-    <Kernel both(x: float64[n], y: float64[n]): 4 statements>
+    <Kernel both(x: float64[n], y: float64[n]): 2 statements>
     >>> kernel([1.0, 2.0], y=[3.0, 4.0])
     {'dot': array(11.), 'sum': array([4., 6.])}
     """
 
-    def __init__(self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree) -> None:
+    def __init__(
+        self, name: str, program: Program, module: Module, stages: Sequence[Stage], structure: Tree, made: Made
+    ) -> None:
         self.name = name
+        self._made_by = made
         self.program = program
         self.source = module.source
         self.stages = tuple(stages)
@@ -161,6 +166,10 @@ class Kernel:
         self._custom = any(isinstance(s.node.op, Custom) for s in program.statements)
         self._profile: Profile | None = None
         self._state.watch(self)
+
+    def __reduce__(self) -> Made:
+        """A copy, and what is unpickled, is compiled anew where it is: for the machine that it is to run on."""
+        return self._made_by
 
     @property
     def graph(self) -> Graph:

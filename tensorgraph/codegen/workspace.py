@@ -171,7 +171,8 @@ def direct_lines(program: Program, speller: Speller) -> list[str]:
 def _title(program: Program, update: Update) -> str:
     members = ", ".join(program.names[node] for node in update.state[0].members[:8])
     more = len(update.state[0].members) - 8
-    return f"    # {update.size} elements of {members}{f' and {more} more' if more > 0 else ''}"
+    count = "1 element" if update.size == 1 else f"{update.size} elements"
+    return f"    # {count} of {members}{f' and {more} more' if more > 0 else ''}"
 
 
 def _rows(program: Program, update: Update) -> list[tuple[str, str]]:

@@ -155,6 +155,7 @@ def compile_graph(
         clock = now
         return value
 
+    made = (compile_graph, (graph, name, structure, options))
     graph = record("trace", with_free_names(graph, RESERVED))
     graph = record("drop identities", drop_identities(graph))
     graph = record("fold constants", fold_constants(graph))
@@ -173,7 +174,7 @@ def compile_graph(
         apart = plan(graph, machine, apart=True, grain=Grain(values=1 << 60))  # a value at a time
         fine = plan(graph, machine, grain=FINE)
         record("check", check_stages(name, stages, apart, (fine, program), fast_math=options.fast_math))
-    return Kernel(name, program, module, stages, structure)
+    return Kernel(name, program, module, stages, structure, made)
 
 
 def with_next_values(graph: Graph) -> Graph:

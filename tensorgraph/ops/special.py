@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorgraph.errors import DTypeError
 from tensorgraph.ir.op import Domain, Interval
-from tensorgraph.ir.types import TensorType
+from tensorgraph.ir.types import Array, TensorType
 from tensorgraph.ops.elementwise import Elementwise
 from tensorgraph.ops.numerics.special import (
     digamma,
@@ -27,13 +27,14 @@ from tensorgraph.ops.numerics.special import (
     polygamma,
     quantile_core,
     special_horner,
+    special_horner_into,
     special_narrow,
     special_wide,
     zeta_tail,
 )
 
 _BASE = (special_wide, special_narrow)
-_RATIONAL = (*_BASE, special_horner)
+_RATIONAL = (*_BASE, special_horner, special_horner_into)
 REAL = Domain(kinds="biuf", analytic=False)
 POSITIVE = Domain((Interval(0.0, np.inf, open=True),), kinds="biuf", analytic=False)
 
@@ -65,11 +66,20 @@ class Erf(_Special):
     helpers = (erf, erf_small, erf_single, erfc_positive, *_RATIONAL)
     held = 65
 
-    def temporaries(self, types: Sequence[TensorType]) -> int:
-        """Less in single precision, which has a series of its own."""
+    def statements(self, types: Sequence[TensorType], known: Sequence[Array | None]) -> tuple[str, ...]:
+        """In single precision, in which GELU is computed, one call in memory that is there already."""
+        return ("erf_single({0}, {out}, {s0}, {s1}, {s2}, {s3})",) if types[0].dtype == np.float32 else ()
+
+    def scratch(self, types: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """What the series needs beside the result."""
         (x,) = types
-        narrow = x.dtype.kind == "f" and x.dtype.itemsize < 8
-        return int(x.size) * (21 if x.dtype.itemsize == 4 else 27) if narrow else super().temporaries(types)
+        return (x, x, x, TensorType(np.dtype(bool), x.shape)) if x.dtype == np.float32 else ()
+
+    def temporaries(self, types: Sequence[TensorType]) -> int:
+        """None in single precision, and less in half, which is computed in single."""
+        (x,) = types
+        per = {4: 0, 2: 20}.get(x.dtype.itemsize) if x.dtype.kind == "f" else None
+        return super().temporaries(types) if per is None else int(x.size) * per
 
 
 class Erfc(_Special):

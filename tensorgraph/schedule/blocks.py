@@ -40,7 +40,7 @@ class Grain:
     Attributes
     ----------
     values
-        The fewest values handed over inside.
+        The fewest values that stay inside: handed over, or kept beside a result.
     call
         The fewest bytes of a value in a block: in shorter calls threads wait for the interpreter's lock.
     row
@@ -271,7 +271,8 @@ def _block(members: list[Node], finder: Finder, namer: Namer, number: int) -> Bl
         if only and node not in finder.pinned and not may_be_cut(node):
             inside.add(node)
     values = [node for node in inside if node not in finder.views]
-    if len(values) < finder.grain.values or any(node in finder.views and node not in inside for node in members):
+    few = not values or len(values) + sum(map(_beside, members)) < finder.grain.values
+    if few or any(node in finder.views and node not in inside for node in members):
         return None
     row = _row_bytes(members, values)
     length = members[0].type.shape[0]
@@ -293,6 +294,11 @@ def _block(members: list[Node], finder: Finder, namer: Namer, number: int) -> Bl
 def _reduced(node: Node, lanes: str) -> Reduced:
     parts = in_lanes(node, lanes)
     return Reduced(node, parts, joined_lanes(node, parts))
+
+
+def _beside(node: Node) -> int:
+    """How many values an operation of several steps keeps beside its result."""
+    return len(node.op.scratch([source.types[0] for source in node.inputs]))
 
 
 def _nbytes(node: Node, grain: Grain) -> int:
@@ -318,6 +324,6 @@ def _row_bytes(members: Sequence[Node], values: Sequence[Node]) -> DimLike:
             size = product(node.type.shape[1:]) * node.type.dtype.itemsize
             if not isinstance(size, int) or (isinstance(largest, int) and size > largest):  # unknown: any number
                 largest = size
-        most = max(most, now)
+        most = max(most, now + _beside(node))
         now -= ends.pop(position, 0)
     return largest * (most + STREAMS) if not isinstance(largest, int) or largest else STREAMS

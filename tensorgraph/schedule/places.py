@@ -49,8 +49,9 @@ def may_overwrite(node: Node, ways: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def is_filled(node: Node, ways: tuple[str, ...]) -> bool:
-    """Whether the value, in memory of its own, is put there by statements, as no single call makes it."""
-    return len(ways) > 1 and not node.op.view
+    """Whether the value, in memory of its own, is put there by statements, as no single call makes it by itself."""
+    several = len(ways) > 1 or (ways and node.op.scratch([source.types[0] for source in node.inputs]))
+    return bool(several) and not node.op.view
 
 
 def fixed_nodes(graph: Graph) -> set[Node]:

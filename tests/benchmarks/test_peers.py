@@ -385,7 +385,7 @@ def test_a_run_from_end_to_end(capsys, tmp_path) -> None:
     arguments = ["--smoke", "--peers", "numpy", "--rows", "784-16-16-10.*(MSE, SGD, batch 1|batch 32)$"]
     assert command.main([*arguments, "--out", str(tmp_path), "--json", str(tmp_path / "again.json")]) == 0
     report = Report.from_json(json.loads((tmp_path / "peers.json").read_text()))
-    assert [line.unit for line in report.lines] == ["ms", "ms", "ms", "s"]
+    assert [line.unit for line in report.lines] == ["ms", "ms", "ms", "s", "MB", "MB"]
     assert all({entry.peer for entry in line.entries} == {OURS, "numpy"} for line in report.lines)
     assert all(entry.value > 0 and entry.ratio for line in report.lines for entry in line.entries)
     assert (tmp_path / "peers.md").read_text() == table(report)
@@ -396,7 +396,8 @@ def test_a_run_from_end_to_end(capsys, tmp_path) -> None:
 def test_peak_memory_is_what_the_step_holds() -> None:
     row = next(row for row in ROWS if row.name.startswith("twelve") and row.task == "value")
     grown = int(fresh.ask("memory", NAMED["numpy"], row, smoke=False)[0])
-    assert 32e6 < grown < 48e6  # argument and result are 16 MB each
+    # Argument and result are 16 MB each, of which pages at the ends may have been there before.
+    assert 31.9e6 < grown < 48e6
 
 
 def test_a_fresh_process_that_fails_says_why() -> None:

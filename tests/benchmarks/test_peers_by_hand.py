@@ -100,6 +100,8 @@ def test_a_fault_in_any_thread_is_raised() -> None:
 OTHERS = [peer for peer in PEERS if peer.packages]
 
 
+# Numba's advice on PyTensor's own products, and what it says is no fault of the row.
+@pytest.mark.filterwarnings("ignore:.*is faster on contiguous arrays")
 @pytest.mark.peers
 @pytest.mark.parametrize("peer", OTHERS, ids=lambda peer: peer.name)
 def test_every_row_by_every_peer(peer) -> None:

@@ -31,6 +31,14 @@ def training_step() -> tg.Kernel:
     return tg.compile([x, y], loss, updates, name="step", **FIXED)
 
 
+def adam() -> tg.Kernel:
+    """Two layers whose updates are one loop over blocks, the steps counted in a whole number."""
+    x = tg.placeholder(("batch", 4), "float32", name="x")
+    w, b = tg.Parameter(np.ones((4, 300), "f4"), name="w"), tg.Parameter(np.zeros(300, "f4"), name="b")
+    loss = tg.mean((x @ w + b) ** 2)
+    return tg.compile([x], loss, tg.optim.Adam().updates(loss, [w, b]), name="step", **FIXED)
+
+
 def cross_entropy() -> tg.Kernel:
     logits = tg.placeholder(("batch", 10), "float32", name="logits")
     labels = tg.placeholder(("batch",), "int64", name="labels")
@@ -65,7 +73,7 @@ def helpers() -> tg.Kernel:
     return tg.compile([x], {"rows": z, "table": table[:3] * 2.0, "twice": (y, x)}, name="mixed", **FIXED)
 
 
-KERNELS = {"training_step": training_step, "cross_entropy": cross_entropy, "normalization": normalization,
+KERNELS = {"training_step": training_step, "adam": adam, "cross_entropy": cross_entropy, "normalization": normalization,
            "helpers": helpers}  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import linecache
 import pdb
+import pickle
 import signal
 import threading
 import traceback
@@ -297,6 +299,19 @@ def test_an_interrupt_leaves_the_state_before_or_after() -> None:
     assert done > 40
 
 
+def test_an_interrupt_leaves_what_one_call_writes_before_or_after() -> None:
+    """Parameters side by side, which are written by one call at the end of the program."""
+    parameters = [tg.Parameter(np.zeros(shape), name=f"p{i}") for i, shape in enumerate([(2,), (300, 300), ()])]
+    step = tg.compile([], [], {p: p + 1 for p in parameters})
+    assert "update" not in step.source
+    for round_ in range(40):
+        assert interrupted(step, 0.0005 + 0.0001137 * round_)
+        done = float(parameters[2].numpy())
+        for p in parameters:
+            np.testing.assert_array_equal(p.numpy(), np.full(p.shape, done))
+    assert done > 40
+
+
 def in_threads(count: int, work) -> None:
     failures: list[BaseException] = []
 
@@ -456,3 +471,22 @@ def test_names_of_the_user_do_not_collide(tmp_path: Path) -> None:
     space: dict[str, object] = {"__file__": str(tmp_path / "names.py")}
     exec((tmp_path / "names.py").read_text(encoding="utf-8"), space)
     assert space["all_names"]({}, *arrays) == expected
+
+
+def test_pickles_and_copies() -> None:
+    """With its state, which it shares with what is pickled beside it."""
+    x = tg.placeholder(("batch", 3), "float32", name="x")
+    w = tg.Parameter(np.ones(3, "f4"), name="w")
+    loss = tg.sum(tg.square(x @ w))
+    step = tg.compile([x], {"loss": loss}, tg.optim.SGD(0.1).updates(loss, [w]), name="step")
+    array = np.ones((2, 3), "f4")
+    other, v = pickle.loads(pickle.dumps((step, w)))
+    assert (other.source, other.name) == (step.source, "step")
+    apart, shared = copy.deepcopy(step), copy.copy(step)
+    expected = step(array)
+    assert other(array) == expected
+    np.testing.assert_array_equal(v.numpy(), w.numpy(), strict=True)
+    assert apart(array) == expected
+    again = shared(array)
+    np.testing.assert_allclose(w.numpy(), 0.04, rtol=1e-5)
+    assert again == other(array)

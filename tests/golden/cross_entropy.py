@@ -63,9 +63,9 @@ def compute(logits, labels, memory):
     exp = np_exp(subtract, m2)  # float32[batch, 10]
     sum_1 = np_add_reduce(exp, axis=(1,), out=m3, keepdims=True)  # float32[batch, 1]
     log = np_log(sum_1, m4)  # float32[batch, 1]
-    rows_1 = np_subtract(subtract, log, m1)  # float32[batch, 10]
+    rows = np_subtract(subtract, log, m1)  # float32[batch, 10]
     slice_1 = labels[:, None]  # int64[batch, 1]
-    gather = np_asarray(rows_1[expand_dims, slice_1], order="C")  # float32[batch, 1]
+    gather = np_asarray(rows[expand_dims, slice_1], order="C")  # float32[batch, 1]
     sum_2 = np_add_reduce(gather, axis=(0, 1), out=m5)  # float32[]
     del gather
     divide = np_divide(sum_2, astype, m5)  # float32[]

@@ -246,7 +246,7 @@ def step(state, x, y):
     y = checked("y", y, "float32", (batch, 2), "float32[batch, 2]")
     spaces = SPACES.setdefault((x.shape, y.shape), {})
     with np.errstate(all="ignore"):
-        memory = borrow(spaces, state, STATE, ROWS, lambda rows: workspace(rows, batch))
+        memory = borrow(spaces, state, STATE, ROWS, lambda arrays: workspace(arrays, batch))
         outputs = compute(x, y, memory[1])
     give_back(spaces, memory)
     return np.asarray(outputs[0])

@@ -152,7 +152,6 @@ REASONS: Mapping[str, str] = {
     r"laws/stability\.py: log_one_minus_exp: x > -math\.log\(2\) -> \(x >= .*": BORDER,
     r"laws/stability\.py: _may_be_empty: x\.type\.shape\[a\] > 0 -> \(.* > 1\)": NO_SUM,
     r"laws/scatter\.py: _place_of_long: node\.type\.ndim - k -> \(k - node\.type\.ndim\)": NEGATED,
-    r"rewrite/match\.py: fits: type\(op\) is type\(head\) and .* -> \(type\(op\) is type\(head\) or .*": FILTER,
     r"passes/simplify\.py: _Work\.done: reversed\((roots|pending)\) -> .*": ORDER,
     r"schedule/order\.py: orders: own <= LEAST -> \(own < LEAST\)": SAVED,
     r"schedule/order\.py: _tidy: max\(\[.*\]\) > LITTLE -> \(.* >= LITTLE\)": BORDER,

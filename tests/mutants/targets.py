@@ -154,11 +154,16 @@ TARGETS = (
     Target("compiler", "rewrite/match.py", tests=PASSES),
     Target("compiler", "passes/fold.py", tests=PASSES),
     Target("compiler", "passes/simplify.py", tests=PASSES),
+    Target("compiler", "passes/layout.py", tests=("tests/passes/test_layout.py -k 'not process'", *KERNELS)),
+    Target("compiler", "passes/sizes.py", tests=("tests/compiler/test_size_names.py", *KERNELS)),
     Target("compiler", "schedule/plan.py", tests=BLOCKS),
     Target("compiler", "schedule/updates.py", tests=UPDATES),
     Target("compiler", "schedule/places.py", tests=BLOCKS),
     Target("compiler", "schedule/memory.py", tests=BLOCKS),
     Target("compiler", "schedule/blocks.py", tests=BLOCKS),
+    Target("compiler", "schedule/lanes.py", tests=BLOCKS),
+    Target("compiler", "schedule/cuts.py", tests=BLOCKS),
+    Target("compiler", "schedule/sides.py", tests=BLOCKS),
     Target("compiler", "schedule/order.py", tests=BLOCKS),
     Target("compiler", "schedule/program.py", tests=BLOCKS),
     Target(
@@ -173,6 +178,10 @@ TARGETS = (
     Target("compiler", "codegen/sizes.py", tests=EMITTED),
     Target("compiler", "codegen/state.py", tests=(*EMITTED, "tests/optim")),
     Target("compiler", "codegen/runtime.py", tests=EMITTED),
+    Target("compiler", "codegen/inputs.py", tests=("tests/compiler/test_bad_input.py", *EMITTED)),
+    Target("compiler", "codegen/kernel.py", tests=EMITTED),
+    Target("compiler", "codegen/team.py", tests=("tests/codegen/test_team.py", *BLOCKS)),
+    Target("compiler", "codegen/tidy.py", tests=EMITTED),
 )
 
 

@@ -19,6 +19,7 @@ from tensorgraph.ir.op import Op, Operand
 from tensorgraph.ir.types import Array, TensorType
 from tensorgraph.ops import elementwise, indexing, linalg, ordering, reduction, scan, shape, transcendental
 from tensorgraph.ops.registry import all_ops
+from tensorgraph.ops.special import Erf
 from tensorgraph.schedule.places import in_memory, may_overwrite
 from tests.array.lines import above
 from tests.compiler.programs import same_bits
@@ -165,7 +166,7 @@ ALLOCATES = {
         "avg_pool", "avg_pool_grad", "max_pool", "max_pool_grad", "max_pool_select")},
     **dict.fromkeys(["avg_pool", "avg_pool_grad", "max_pool", "max_pool_grad", "max_pool_select"], LOWERED),
     **dict.fromkeys(["conv", "conv_transpose", "conv_weight_grad", "fold", "unfold"], LOWERED),
-    **dict.fromkeys(["erf", "erfc", "erfinv", "ndtri", "lgamma", "digamma", "polygamma", "sinc"], STEPS),
+    **dict.fromkeys(["erfc", "erfinv", "ndtri", "lgamma", "digamma", "polygamma", "sinc"], STEPS),
     **dict.fromkeys(["random_bits", "random_uniform", "random_normal", "random_exponential", "random_gumbel",
                      "random_truncated_normal", "random_int", "random_bernoulli", "random_permutation",
                      "random_split", "random_fold_in"], STEPS),
@@ -197,7 +198,7 @@ def large() -> list[Sample]:
         (reduction.ArgMax(1), (x,)), (reduction.ArgMin(1), (x,)), (reduction.LogSumExp((1,)), (x,)),
         (scan.CumulativeSum(0), (x,)), (scan.CumulativeProd(1), (x,)), (ordering.Sort(0), (x,)),
         (ordering.Sort(1), (x,)), (transcendental.Sigmoid(), (x,)), (transcendental.Softplus(), (x,)),
-        (transcendental.Relu(), (x,)),
+        (transcendental.Relu(), (x,)), (Erf(), (x.astype(np.float32),)),
     ]  # fmt: skip
     for cls in all_ops():
         if issubclass(cls, elementwise.Elementwise) and isinstance(cls.ufunc, np.ufunc):

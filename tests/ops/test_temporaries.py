@@ -75,6 +75,7 @@ def others() -> list[Sample]:
         found += [
             (cls(), (within(500, 400, dtype=dtype),))
             for cls in (special.Erf, special.Erfc, special.Erfinv, special.Ndtri, special.Lgamma, special.Digamma)
+            if not (cls is special.Erf and dtype == "f4")  # it has statements, which allocate nothing
         ]
         found += [(special.Polygamma(k), (within(200_000, dtype=dtype),)) for k in (1, 2)]
         found += [(transcendental.Sinc(k), (x.astype(dtype),)) for k in (0, 1, 2)]

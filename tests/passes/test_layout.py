@@ -255,3 +255,16 @@ def test_storage_turned() -> None:
     again = pickle.loads(pickle.dumps(turned_storage))
     np.testing.assert_array_equal(again.value, turned_storage.value)
     assert again.trainable
+
+
+def test_a_weight_that_one_row_is_multiplied_with_is_left() -> None:
+    """One row reads it once, and along its rows either way; another product is reason enough to turn it."""
+    _, _, w, b = model()
+    for batches, expected in ((1,), []), ((1, 33), ["w"]):
+        loss = tg.asarray(np.float32(0))
+        inputs = []
+        for batch in batches:
+            x = tg.placeholder((batch, WIDE), "float32", name=f"x{batch}")
+            loss += tg.mean(tg.square(tg.tanh(x @ w.mT + b)))
+            inputs.append(x)
+        assert turned(tg.compile(inputs, loss, tg.optim.SGD(0.1).updates(loss, [w, b]))) == expected

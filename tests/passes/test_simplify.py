@@ -192,3 +192,12 @@ def test_time_is_linear_in_nodes() -> None:
         seconds[length] = min(taken)
     assert seconds[5_000] < 8 * seconds[1_250]
     assert seconds[5_000] < 1  # of the 2 seconds that all of compilation may take
+
+
+def test_a_large_product_of_a_column_and_a_row_is_elementwise() -> None:
+    """BLAS is slower there, and much quicker below."""
+    sizes = {(1000, 100): "matmul", (1000, 1000): "multiply"}
+    for (rows, columns), expected in sizes.items():
+        graph = graph_of(tg.matmul, (rows, 1), (1, columns))
+        assert names(simplify(graph).graph) == [expected]
+    assert names(simplify(graph_of(tg.matmul, ("n", 1), (1, 1000))).graph) == ["matmul"]

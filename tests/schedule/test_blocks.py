@@ -193,3 +193,15 @@ def test_a_row_that_is_read_along_another_axis_is_needed_whole() -> None:
         kernel = tg.compile([x, a], [y, outer], machine=TINY)
         assert len(kernel.program.blocks) > 0
         assert_computed(kernel, kernel(*arrays), arrays)
+
+
+def test_sums_of_products_join_the_loop_of_their_operands() -> None:
+    """A product of rows with rows is one number a row: it is computed in the block that has the rows."""
+    x = tg.placeholder(("n", 512), "float32", name="x")
+    u = tg.tanh(x) + tg.exp(-x)
+    y = u / tg.sqrt(tg.sum(u * u, axis=1, keepdims=True))
+    kernel = tg.compile([x], y, machine=tg.Machine.reference)
+    (block,) = kernel.program.blocks
+    assert "vecdot" in [node.op.name for node in block.nodes]
+    array = np.random.default_rng(0).normal(size=(3001, 512)).astype("f4")
+    assert_computed(kernel, [kernel(array)], [array])

@@ -21,11 +21,16 @@ def special_narrow(value: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def special_horner(coefficients: tuple[float, ...], x: np.ndarray) -> np.ndarray:
     """Evaluate a polynomial whose highest coefficient comes first, in the dtype of ``x``."""
-    total = x * coefficients[0]
-    total += coefficients[1]
+    return special_horner_into(coefficients, x, np.empty_like(x))
+
+
+def special_horner_into(coefficients: tuple[float, ...], x: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Evaluate a polynomial in memory that is given."""
+    np.multiply(x, coefficients[0], total)
+    np.add(total, coefficients[1], total)
     for coefficient in coefficients[2:]:
-        total *= x
-        total += coefficient
+        np.multiply(total, x, total)
+        np.add(total, coefficient, total)
     return total
 
 
@@ -102,8 +107,13 @@ def erfc_positive(x: np.ndarray) -> np.ndarray:
     return np.asarray(scale * np.where(y <= 4.0, near, tail / y))
 
 
-def erf_single(x: np.ndarray) -> np.ndarray:
-    """Evaluate erf in float32: ``erf(x) / x`` as a rational function of ``x**2`` up to 3.92, whence erf is 1."""
+def erf_single(
+    x: np.ndarray, out: np.ndarray, y: np.ndarray, square: np.ndarray, divisor: np.ndarray, outside: np.ndarray
+) -> np.ndarray:
+    """Evaluate erf in float32: ``erf(x) / x`` as a rational function of ``x**2`` up to 3.92, whence erf is 1.
+
+    The result goes to ``out``, which may be ``x``; the others are memory beside it.
+    """
     above = (
         3.12933146e-9,
         9.89487966e-7,
@@ -124,16 +134,22 @@ def erf_single(x: np.ndarray) -> np.ndarray:
         0.536398265,
         1.0,
     )
-    y = np.clip(x, np.float32(-3.92), np.float32(3.92))
-    square = y * y
-    ratio = special_horner(above, square) / special_horner(below, square)
-    return np.asarray(np.where(np.abs(x) < np.float32(3.92), np.clip(y * ratio, -1, 1), np.sign(x)))
+    np.absolute(x, square)
+    np.greater_equal(square, np.float32(3.92), outside)
+    np.clip(x, np.float32(-3.92), np.float32(3.92), y)
+    np.multiply(y, y, square)
+    ratio = np.divide(special_horner_into(above, square, out), special_horner_into(below, square, divisor), out)
+    np.clip(np.multiply(y, ratio, out), -1, 1, out)
+    np.copyto(out, np.sign(y, y), where=outside)
+    return out
 
 
 def erf(x: np.ndarray) -> np.ndarray:
     """Evaluate the error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to ``x``."""
     if x.dtype in (np.float16, np.float32):
-        return special_narrow(erf_single(x.astype(np.float32, copy=False)), x)
+        single = x.astype(np.float32, copy=False)
+        out, y, square, divisor = np.empty((4, *x.shape), np.float32)
+        return special_narrow(erf_single(single, out, y, square, divisor, np.empty(x.shape, bool)), x)
     y = special_wide(x)
     outer = np.copysign(1 - erfc_positive(np.abs(y)), y)
     return special_narrow(np.where(np.abs(y) <= 0.46875, erf_small(y), outer), x)
