@@ -6,8 +6,8 @@ the layout, so it may not depend on how a result was computed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,13 +16,22 @@ from tensorgraph.ir.binding import bind_sizes
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.leaves import Constant, Placeholder, Variable
 from tensorgraph.ir.node import Node, Pick, topological
-from tensorgraph.ir.op import resolve
+from tensorgraph.ir.op import Op, resolve
 from tensorgraph.ir.types import Array
 
 __all__ = ["evaluate", "evaluate_graph"]
 
+Compute: TypeAlias = "Callable[[Op, Sequence[Array]], Any]"
 
-def evaluate(roots: Sequence[Node], feeds: Mapping[Node, Array] | None = None) -> list[Array]:
+
+def by_definition(op: Op, arrays: Sequence[Array]) -> Any:
+    """The result of an operation: by its reference definition if it has one, else by its spelling."""
+    return op.evaluate(*arrays)
+
+
+def evaluate(
+    roots: Sequence[Node], feeds: Mapping[Node, Array] | None = None, compute: Compute = by_definition
+) -> list[Array]:
     """The values of nodes.
 
     Parameters
@@ -31,6 +40,8 @@ def evaluate(roots: Sequence[Node], feeds: Mapping[Node, Array] | None = None) -
         What to compute.
     feeds
         An array for each placeholder below them, of its dtype.
+    compute
+        How an operation that is no leaf is computed.
 
     Returns
     -------
@@ -60,7 +71,7 @@ def evaluate(roots: Sequence[Node], feeds: Mapping[Node, Array] | None = None) -
     with np.errstate(all="ignore"):
         for node in order:
             if node not in values:
-                values[node] = node.memo if node.memo is not None else _compute(node, values, sizes)
+                values[node] = node.memo if node.memo is not None else _compute(node, values, sizes, compute)
             for source in () if node in known else node.inputs:
                 readers[source] -= 1
                 if not readers[source]:
@@ -78,7 +89,7 @@ def _count_readers(order: Sequence[Node], roots: Sequence[Node], known: set[Node
     return readers
 
 
-def _compute(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> Any:
+def _compute(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int], compute: Compute) -> Any:
     op = node.op
     if isinstance(op, Constant):
         return np.asarray(op.value, order="C")
@@ -89,7 +100,7 @@ def _compute(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -
     if isinstance(op, Pick):
         return values[node.inputs[0]][op.index]
     try:
-        result = resolve(op, sizes).evaluate(*[values[source] for source in node.inputs])
+        result = compute(resolve(op, sizes), [values[source] for source in node.inputs])
     except TensorGraphError:
         raise
     except (ValueError, IndexError, TypeError, OverflowError) as error:

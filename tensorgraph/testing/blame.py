@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgraph.array.functions import where
 from tensorgraph.array.tensor import Tensor, asarray
 from tensorgraph.autodiff.rules import NONDIFFERENTIABLE
 from tensorgraph.autodiff.transforms import vjp
@@ -17,15 +18,17 @@ from tensorgraph.ir.node import Node, Pick, Result, substitute, topological
 from tensorgraph.ir.provenance import Context, context
 from tensorgraph.ir.types import Array
 from tensorgraph.ops.meta import Alias, Override
-from tensorgraph.testing.comparison import MODES, Comparison, GradientMismatch
-from tensorgraph.testing.subject import Arrays, Flat, Graphed
+from tensorgraph.testing.comparison import Comparison
+from tensorgraph.testing.graphed import Graphed
+from tensorgraph.testing.mismatch import MODES, Culprit, GradientMismatch
+from tensorgraph.testing.subject import Arrays, Flat
 
 __all__ = ["find_culprit"]
 
 MOST = 24  # elements of an operand whose derivative is checked
 
 
-def find_culprit(flat: Flat, points: Arrays, order: int) -> tuple[str, str] | None:
+def find_culprit(flat: Flat, points: Arrays, order: int) -> Culprit | None:
     """The first operation whose rule disagrees with its numeric local derivative, at the values that occurred.
 
     Parameters
@@ -59,7 +62,7 @@ def find_culprit(flat: Flat, points: Arrays, order: int) -> tuple[str, str] | No
     return _first(nodes, 1, ("reverse",)) or _in_the_derivative(subject) or _last(nodes, order)
 
 
-def _in_the_derivative(subject: Graphed) -> tuple[str, str] | None:
+def _in_the_derivative(subject: Graphed) -> Culprit | None:
     flat, count = subject.flat, len(subject.points)
     rng = np.random.default_rng(1)
     cotangents = [np.asarray(rng.uniform(0.5, 1, y.shape), y.dtype) for y in subject.values]
@@ -90,7 +93,7 @@ def _sources(node: Node) -> Sequence[Node]:
     return () if stops else node.inputs
 
 
-def _first(nodes: Sequence[Node], order: int, modes: tuple[str, ...]) -> tuple[str, str] | None:
+def _first(nodes: Sequence[Node], order: int, modes: tuple[str, ...]) -> Culprit | None:
     operations = [n for n in nodes if not isinstance(n.op, (Pick, Alias))]
     if order > 1:  # the rule of an override reads the values of its own trace, which stay what they are
         operations = [n for n in operations if not isinstance(n.op, Override)]
@@ -107,7 +110,7 @@ def _sources_of_values(node: Node) -> Sequence[Node]:
     return node.inputs[node.op.results :] if isinstance(node.op, Override) else node.inputs
 
 
-def _problem(node: Node, values: Mapping[Node, Array], order: int, modes: tuple[str, ...]) -> tuple[str, str] | None:
+def _problem(node: Node, values: Mapping[Node, Array], order: int, modes: tuple[str, ...]) -> Culprit | None:
     """What is wrong with the rule of one node, if anything is."""
     sources = _sources_of_values(node)
     floating = [i for i, source in enumerate(sources) if source.type.dtype.kind in "fc"]
@@ -119,8 +122,7 @@ def _problem(node: Node, values: Mapping[Node, Array], order: int, modes: tuple[
     comparison = Comparison(names, modes, most=MOST)
     try:
         subject = Graphed(_local(node, sources, floating, values), points)
-        if not any(np.any(np.isnan(y)) for y in subject.values):
-            comparison.order(subject, (), order)
+        comparison.order(subject, (), order)
     except GradientMismatch as error:
         return _name(node), f"{_sentence(node)}: {_detail(error)}"
     except (GradientError, TensorGraphError):
@@ -142,9 +144,15 @@ def _local(node: Node, sources: Sequence[Node], floating: Sequence[int], values:
                 filled = [*inner, *filled]
             made = Node(node.op, *filled)
             results = [made] if len(made.types) == 1 else [Result(made, k) for k in range(len(made.types))]
-        return [Tensor(y) for y in results if y.type.dtype.kind in "fc"]
+        return [_finite(Tensor(y)) for y in results if y.type.dtype.kind in "fc"]
 
     return flat
+
+
+def _finite(y: Tensor) -> Tensor:
+    """The result without what is infinite, as at a pole: there is no derivative to judge there."""
+    inside = np.isfinite(y.numpy())
+    return y if np.all(inside) else where(inside, y, 0)
 
 
 # ---- words
@@ -174,7 +182,7 @@ def _detail(error: GradientMismatch) -> str:
     return text.split("; condition")[0].replace("of the result times a random cotangent ", "")
 
 
-def _last(nodes: Sequence[Node], order: int) -> tuple[str, str] | None:
+def _last(nodes: Sequence[Node], order: int) -> Culprit | None:
     """To the full order; all else being right, an override whose rule cannot be differentiated again."""
     found = _first(nodes, order, MODES)
     node = next((n for n in nodes if isinstance(n.op, Override)), None)

@@ -12,16 +12,19 @@ from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.node import Node, topological
 from tensorgraph.ir.provenance import located
 from tensorgraph.ir.types import Array
-from tensorgraph.testing.numeric import Program
-from tensorgraph.testing.subject import Arrays, Graphed, described
+from tensorgraph.testing.forms import described, quickly
+from tensorgraph.testing.graphed import Graphed, Program
+from tensorgraph.testing.subject import Arrays
 
 __all__ = ["called", "check_finite", "check_graph", "check_repeats", "check_unchanged"]
 
 OFF = 2.0**-12  # how far from the point, relative to it, a function is called again
 
 
-def called(f: Callable[..., Any], args: Sequence[Any], what: str, takes: str) -> Any:
-    """The result of a call.
+def called(
+    f: Callable[..., Any], args: Sequence[Any], what: str, takes: str, hint: Callable[[], str | None] | None = None
+) -> Any:
+    """The result of a call; `hint` may know why it raised.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def called(f: Callable[..., Any], args: Sequence[Any], what: str, takes: str) ->
         raise
     except Exception as error:
         raised = f"{what} raised {type(error).__name__}: {error}"
-        advice = f"it is called with {takes}: call it so by itself and mend it"
+        advice = (hint and hint()) or f"it is called with {takes}: call it so by itself and mend it"
         raise located(GradientError(f"check_gradients: {raised}: {advice}")) from error
 
 
@@ -114,7 +117,7 @@ def check_graph(subject: Graphed, flat: Callable[..., Any], tensors: Callable[[A
 def _leaves(subject: Graphed, whole: Program, flat: Callable[..., Any], tensors: Any, by: float) -> bool:
     points = [np.asarray(p + by * np.maximum(np.abs(p), OFF)) for p in subject.points]
     try:
-        direct = evaluate([y.node for y in flat(*tensors(points))])
+        direct = evaluate([y.node for y in flat(*tensors(points))], compute=quickly)
     except Exception:
         return False  # it does not exist there
     graph = whole(points)

@@ -16,13 +16,17 @@ from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.testing.determinism import called, check_finite, check_repeats, check_unchanged
 from tensorgraph.testing.numeric import EPS, STEP, Line, central_difference, complex_step
+from tensorgraph.testing.programs import _peer as owner_of
 from tensorgraph.testing.programs import jax_in_double
 from tensorgraph.testing.subject import SMALL, Arrays, Subject
 
-__all__ = ["LIBRARIES", "Foreign", "library_of"]
+__all__ = ["LIBRARIES", "TITLES", "Foreign", "library_of", "owner_of"]
 
 LIBRARIES = ("tensorgraph", "numpy", "torch", "jax")
+TITLES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 Native: TypeAlias = "Callable[..., Sequence[Any]]"
+HALF = 2.0**-11  # the coarseness of half precision is more than this
+FLAT = 2.0**-14  # a relative change that shows in single precision and not in half precision
 
 
 def library_of(args: Tree) -> str:
@@ -40,7 +44,7 @@ def library_of(args: Tree) -> str:
 class _Library:
     """How a library's functions are called and differentiated; of NumPy, only called."""
 
-    title, takes = "NumPy", "NumPy arrays"
+    takes = "NumPy arrays"
 
     def array(self, x: Array) -> Any:
         """The library's array, a copy."""
@@ -64,7 +68,7 @@ class _Library:
 
 
 class _Torch(_Library):
-    title, takes = "PyTorch", "PyTorch tensors of double precision"
+    takes = "PyTorch tensors of double precision"
 
     def __init__(self) -> None:
         self.torch = importlib.import_module("torch")
@@ -100,7 +104,7 @@ class _Torch(_Library):
 
 
 class _Jax(_Library):
-    title, takes = "JAX", "JAX arrays of double precision"
+    takes = "JAX arrays of double precision"
 
     def __init__(self) -> None:
         self.jax = importlib.import_module("jax")
@@ -161,9 +165,10 @@ class Foreign:
         self.given = [self.leaves[i].dtype for i in self.chosen]
         self.points: list[Array] = [np.array(self.leaves[i], wide[self.leaves[i].dtype.kind]) for i in self.chosen]
         self.single = False
-        if name == "numpy" and gradient is None and vjp is None:
+        if name == "numpy" and (gradient is None) == (vjp is None):
             missing = "a NumPy function needs its derivative: give gradient= or vjp="
-            raise located(GradientError(f"check_gradients: {missing}"))
+            both = "gradient= and vjp= are two ways to give one derivative: give one of them"
+            raise located(GradientError(f"check_gradients: {missing if gradient is None else both}"))
 
     def notes(self, subject: Subject) -> list[str]:
         """In which precision it was called, if not in double."""
@@ -172,6 +177,16 @@ class Foreign:
 
     def culprit(self, points: Arrays, order: int) -> None:
         """There is no graph in which to search."""
+
+    def coarse(self) -> str | None:
+        """Why its values are too coarse for a numeric derivative, if they are."""
+        given = self.values(self.points)
+        if any(y.dtype.kind in "fc" and np.finfo(y.dtype).eps > HALF for y in given):
+            return f"the function computes in {min((y.dtype for y in given), key=lambda kind: kind.itemsize)}"
+        near, far = ([np.asarray(p * (1 + by)) for p in self.points] for by in (FLAT, STEP))
+        if all(map(np.array_equal, given, self.values(near))) and not all(map(np.array_equal, given, self.values(far))):
+            return f"its values come in steps, as those of half precision do: a change by {FLAT:.0e} does not show"
+        return None
 
     def filled(self, points: Sequence[Any]) -> Tree:
         """The arguments with these points in them."""
@@ -233,10 +248,10 @@ class _Black:
 
     wide: Callable[[Arrays], list[Array]] | None = None
 
-    def __init__(self, points: Arrays, values: Arrays, given: Sequence[np.dtype[Any]]) -> None:
+    def __init__(self, points: Arrays, values: Arrays, given: Sequence[np.dtype[Any]], coarsest: float = EPS) -> None:
         self.points, self.values = points, values
         kinds = [*(y.dtype for y in values), *given]
-        self.eps = max([float(np.finfo(kind).eps) for kind in kinds if kind.kind in "fc"], default=EPS)
+        self.eps = max([coarsest, *(float(np.finfo(kind).eps) for kind in kinds if kind.kind in "fc")])
         self.step = STEP if self.eps <= EPS else 2.0**-3
         self.rounding = 1e3 * self.eps if self.eps <= EPS else 64 * self.eps / self.step
 
@@ -270,7 +285,7 @@ class _ByHand(_Black):
             check_unchanged(self.names, before, given, "the gradient")
             parts = self._parts(found)
             scale = 1.0 if self.foreign.vjp is not None else cotangents[0]
-            return [np.asarray(scale * np.asarray(g), p.dtype) for g, p in zip(parts, self.points, strict=True)]
+            return [_cast(scale * np.asarray(g), p) for g, p in zip(parts, self.points, strict=True)]
 
         check_repeats(gradients(self.points), gradients(self.points))
         return gradients
@@ -289,8 +304,11 @@ class _ByHand(_Black):
         parts = [found] if count == 1 and not isinstance(found, (tuple, list, dict)) else flatten_tree(found)[0]
         if len(parts) == total and total != count:
             parts = [parts[i] for i in self.foreign.chosen]
+        given = "a tuple of one per floating-point argument is to be" if count > 1 else "one array is to be"
+        if found is None or (len(parts) == count and not all(map(_numbers, parts))):
+            kinds = ", ".join("None" if part is None else type(part).__name__ for part in parts) or "None"
+            raise located(GradientError(f"check_gradients: the gradient is {kinds} where {given}: return it"))
         if len(parts) != count:
-            given = "a tuple of one per floating-point argument is to be" if count > 1 else "one array is to be"
             raise located(
                 GradientError(f"check_gradients: the gradient has {len(parts)} parts where {given} ({count} in all)")
             )
@@ -301,6 +319,18 @@ class _ByHand(_Black):
 
     def derived(self, mode: str, seeds: Arrays) -> None:
         """There is none."""
+
+
+def _cast(g: Array, point: Array) -> Array:
+    """In double precision; complex numbers stay what they are where the argument is real."""
+    return np.asarray(g) if g.dtype.kind == "c" and point.dtype.kind == "f" else np.asarray(g, point.dtype)
+
+
+def _numbers(part: Any) -> bool:
+    try:
+        return np.asarray(part).dtype.kind in "biufc"
+    except ValueError:  # lists of different lengths
+        return False
 
 
 def _check_scalar(values: Arrays) -> None:
@@ -342,9 +372,9 @@ def _analytic(subject: _ByHand) -> bool:
 class _Native(_Black):
     """A function of a library that differentiates."""
 
-    def __init__(self, foreign: Foreign, native: Native, points: Arrays) -> None:
+    def __init__(self, foreign: Foreign, native: Native, points: Arrays, coarsest: float = EPS) -> None:
         self.foreign, self.library, self.native = foreign, foreign.library, native
-        super().__init__(points, self._values(points), foreign.given if foreign.single else ())
+        super().__init__(points, self._values(points), foreign.given if foreign.single else (), coarsest)
 
     def _values(self, points: Arrays) -> list[Array]:
         with self.library.around():
@@ -373,7 +403,7 @@ class _Native(_Black):
             return self.library.reverse(self.native, points, seeds)
         except Exception as error:
             first = str(error).partition("\n")[0].rstrip(".")
-            raised = f"{self.library.title} cannot differentiate the function, {type(error).__name__}: {first}"
+            raised = f"{TITLES[self.foreign.name]} cannot differentiate the function, {type(error).__name__}: {first}"
             advice = "compute with its own arrays and functions from the arguments to the result"
             raise located(GradientError(f"check_gradients: {raised}: {advice}")) from error
 
@@ -402,7 +432,7 @@ class _Native(_Black):
             return made.pull([np.ones_like(y) for y in made.values])(points)
 
         try:
-            made = _Native(self.foreign, function, self.points)
+            made = _Native(self.foreign, function, self.points, self.eps)  # computed from what is no finer
         except Exception:
             return None
         return made if _works(derivative, self.points) else None

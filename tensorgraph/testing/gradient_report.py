@@ -23,9 +23,13 @@ class CheckedGradient:
     oracle
         The numeric derivative it was held against.
     elements
-        How many numbers were compared.
+        How many numbers were compared one by one.
     worst
         The largest error, relative to the largest derivative or value.
+    others
+        How many more elements were looked at together.
+    directions
+        Along how many random directions.
     """
 
     argument: str
@@ -34,6 +38,8 @@ class CheckedGradient:
     oracle: str
     elements: int
     worst: float
+    others: int = 0
+    directions: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,7 +71,7 @@ class GradientReport:
 
     def __str__(self) -> str:
         rows = [
-            (row.argument, f"order {row.order}", row.mode, row.oracle, _counted(row.elements),
+            (row.argument, f"order {row.order}", row.mode, row.oracle, _counted(row),
              f"worst error {row.worst:.0e}" if row.worst else "no error")
             for row in self.checks
         ]  # fmt: skip
@@ -74,8 +80,13 @@ class GradientReport:
     __repr__ = __str__
 
 
-def _counted(elements: int) -> str:
-    return f"{elements} element{'' if elements == 1 else 's'}"
+def _counted(row: CheckedGradient) -> str:
+    others = f", {row.others} more along {_several(row.directions, 'direction')}" if row.others else ""
+    return f"{_several(row.elements, 'element')}{others}"
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -37,11 +38,17 @@ class Branch(NamedTuple):
         The nodes that decide.
     side
         Of their values: an array that is constant as long as no kink is crossed.
+    border
+        Whether the kinks are where the operation's domain ends, or its derivative does; there the side is 0.
+    alike
+        If given: equal for operations that are on the same side for the same operands.
     """
 
     node: Node
     operands: tuple[Node, ...]
     side: Side
+    border: bool = False
+    alike: object = None
 
 
 def branches(nodes: Sequence[Node]) -> list[Branch]:
@@ -71,18 +78,35 @@ def _branch(node: Node) -> Branch | None:
     made = _SIDES.get(type(op))
     if made is not None:
         return Branch(node, node.inputs, partial(made, op))
+    if isinstance(op, _POOLS):
+        select, shape = pool.MaxPoolSelect(**op.attributes()), tuple(int(n) for n in node.inputs[-1].type.shape)
+        return Branch(node, node.inputs[-1:], partial(_chosen, _windows(select, shape)), alike=select)
+    if isinstance(op, _ADAPTIVE):
+        size: Any = getattr(op, "size", None) or node.inputs[0].type.shape[2:]
+        return Branch(node, node.inputs[-1:], partial(_adaptive, tuple(size)), alike=("adaptive", tuple(size)))
     if type(op) in _RESULTS:
         return Branch(node, (node,), np.asarray)
+    if type(op) in _BORDERS:
+        return Branch(node, node.inputs[:1], partial(_beside, _BORDERS[type(op)]), border=True)
+    if isinstance(op, e.Power):
+        return Branch(node, node.inputs, _base, border=True)
     if op.domain.kinks:
-        return Branch(node, node.inputs[:1], partial(_beside, op))
+        return Branch(node, node.inputs[:1], partial(_beside, op.domain.kinks))
     return None
 
 
-def _beside(op: Op, x: Array) -> Array:
+def _beside(kinks: Sequence[float], x: Array) -> Array:
     """Below, at or above each kink."""
     if np.iscomplexobj(x):
-        return np.asarray([_shell(np.abs(x - kink)) for kink in op.domain.kinks])
-    return np.asarray([np.sign(x - kink) for kink in op.domain.kinks])
+        return np.asarray([_shell(np.abs(x - kink)) for kink in kinks])
+    return np.asarray([np.sign(x - kink) for kink in kinks])
+
+
+def _base(x: Array, y: Array) -> Array:
+    """The side of 0 of a base, where the exponent is no integer."""
+    if np.iscomplexobj(x) or np.iscomplexobj(y):
+        return np.where(y == np.rint(np.real(y)), 1.0, _shell(np.abs(x)))
+    return np.where(y == np.rint(y), 1.0, np.sign(x))
 
 
 def _shell(distance: Array) -> Array:
@@ -132,26 +156,37 @@ def _segment(op: Any, x: Array, ids: Array) -> Array:
     return np.asarray((x == spread) & inside.reshape(-1, *[1] * (x.ndim - 1)))
 
 
-def _numbers(x: Array) -> Array:
-    return np.arange(x.size, dtype=np.float64).reshape(x.shape)
+def _windows(op: Any, shape: tuple[int, ...]) -> Array:
+    """The numbers of the elements of each window, along the last axis; what lies outside has the next number."""
+    counts = op.windows(shape[2:], op.kernel, op.ceil_mode)
+    spans = [d * (k - 1) + 1 for k, d in zip(op.kernel, op.dilation, strict=True)]
+    ends = [(n - 1) * s + span for n, s, span in zip(counts, op.stride, spans, strict=True)]
+    sides = [(low, max(end - low - size, 0)) for (low, _), end, size in zip(op.padding, ends, shape[2:], strict=True)]
+    numbers = np.arange(prod(shape)).reshape(shape)
+    padded = np.pad(numbers, [(0, 0), (0, 0), *sides], constant_values=numbers.size)
+    found: Any = np.lib.stride_tricks.sliding_window_view(padded, spans, tuple(range(2, len(shape))))
+    steps = [slice(0, n * s, s) for n, s in zip(counts, op.stride, strict=True)]
+    found = found[(..., *steps, *[slice(None, None, d) for d in op.dilation])]
+    return np.asarray(found.reshape(*found.shape[: len(shape)], -1))
 
 
-def _chosen(op: Any, *operands: Array) -> Array:
-    """The element that each window takes: of equal ones the first."""
-    x = operands[-1]
-    return np.asarray(pool.MaxPoolSelect(**op.attributes()).evaluate(_numbers(x), x))
+def _chosen(windows: Array, x: Array) -> Array:
+    """Which of its elements each window takes: of equal ones the first."""
+    return np.asarray(np.argmax(np.append(np.ravel(x), -np.inf)[windows], axis=-1))
 
 
-def _adaptive(op: Any, *operands: Array) -> Array:
-    x = operands[-1]
-    size = getattr(op, "size", None) or operands[0].shape[2:]
-    return np.asarray(adaptive_max_pool_select(_numbers(x), x, tuple(size)))
+def _adaptive(size: tuple[int, ...], x: Array) -> Array:
+    numbers = np.arange(x.size, dtype=np.float64).reshape(x.shape)
+    return np.asarray(adaptive_max_pool_select(numbers, x, size))
 
 
 _SIDES: Mapping[type[Op], Side] = {
     e.Maximum: _order, e.Minimum: _order, e.Clip: _bounds, e.Remainder: _quotient, e.Hypot: _corner, t.Atan2: _cut,
     r.Max: _extreme, r.Min: _extreme, od.Sort: _ranks, sg.SegmentMax: _segment, sg.SegmentMin: _segment,
-    pool.MaxPool: _chosen, pool.MaxPoolGrad: _chosen, pool.MaxPoolSelect: _chosen,
-    pool.AdaptiveMaxPool: _adaptive, pool.AdaptiveMaxPoolGrad: _adaptive, pool.AdaptiveMaxPoolSelect: _adaptive,
+}  # fmt: skip
+_POOLS = (pool.MaxPool, pool.MaxPoolGrad, pool.MaxPoolSelect)
+_ADAPTIVE = (pool.AdaptiveMaxPool, pool.AdaptiveMaxPoolGrad, pool.AdaptiveMaxPoolSelect)
+_BORDERS: Mapping[type[Op], Sequence[float]] = {
+    t.Sqrt: (0.0,), t.Cbrt: (0.0,), t.Asin: (-1.0, 1.0), t.Acos: (-1.0, 1.0), t.Acosh: (1.0,),
 }  # fmt: skip
 _RESULTS = frozenset({e.Floor, e.Ceil, e.Trunc, e.Rint, e.FloorDivide})

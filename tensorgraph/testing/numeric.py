@@ -8,26 +8,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgraph.errors import TensorGraphError
-from tensorgraph.interpret.evaluate import evaluate
-from tensorgraph.ir.leaves import Constant, Placeholder
-from tensorgraph.ir.node import Node, Pick, substitute, topological
-from tensorgraph.ir.types import Array, TensorType
-from tensorgraph.ops.custom import Custom
-from tensorgraph.ops.meta import StopGradient
-from tensorgraph.testing.kinks import branches
+from tensorgraph.ir.types import Array
 
-__all__ = ["Estimate", "Line", "Program", "Slope", "central_difference", "complex_step", "diverges", "one_sided",
-           "slope_of"]  # fmt: skip
+__all__ = [
+    "EPS", "STEP", "TINY", "Estimate", "Line", "Slope", "central_difference", "complex_step", "diverges", "one_sided",
+    "plain", "slope_of",
+]  # fmt: skip
 
 EPS = float(np.finfo(np.float64).eps)
 LEVELS = 5
-_COMPLEX = np.dtype(np.complex128)
 TINY = 1e-40  # the step of the complex step: its error is of the order of its square
 STEP = 2.0**-7  # along a direction that is scaled to the point
 SHRINKS = (0, 5, 10, 15, 20)  # how often the first step is halved where a kink is near
 SETTLED = 1e-6  # a relative error below which no smaller step is tried
 POINTS = 5  # of a one-sided difference
+ODD = 0.377  # of the first step: no multiple of the others
 
 
 class Estimate(NamedTuple):
@@ -50,6 +45,8 @@ class Slope(NamedTuple):
         What gave it.
     kink
         Whether the point is at a kink along this line, or nearer to one than any step.
+    border
+        Whether the function is defined on one side of the point only.
     """
 
     value: Array
@@ -58,97 +55,11 @@ class Slope(NamedTuple):
     high: Array
     method: str
     kink: bool = False
+    border: bool = False
 
 
-class Program:
-    """Nodes as a function of arrays.
-
-    Parameters
-    ----------
-    outputs
-        What to compute.
-    inputs
-        Nodes below them that stand for the arguments.
-    stopped
-        Hold what the user's ``stop_gradient`` is applied to at its value at the point, as derivatives do.
-    """
-
-    def __init__(self, outputs: Sequence[Node], inputs: Sequence[Node], *, stopped: bool = True) -> None:
-        self.held = _held(outputs, inputs) if stopped else []
-        outputs = substitute(outputs, dict(zip(self.held, _constants(self.held), strict=True)))
-        self.inputs = [Node(Placeholder(f"x{i}", x.type)) for i, x in enumerate(inputs)]
-        self.outputs = substitute(outputs, dict(zip(inputs, self.inputs, strict=True)))
-        self.nodes = _dependent(self.outputs, self.inputs)
-        self.eps = max((_eps(kind.dtype) for node in topological(self.outputs) for kind in node.types), default=EPS)
-        self.branches = branches(self.nodes)
-        self.blind = not all(map(_known, self.nodes))
-
-    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
-        """The outputs for these arguments."""
-        return evaluate(self.outputs, dict(zip(self.inputs, arrays, strict=True)))
-
-    def traced(self, arrays: Sequence[Array]) -> tuple[list[Array], bytes | None]:
-        """The outputs, and a key that is equal on the same side of every kink; None if an operation's are unknown."""
-        if self.blind:
-            return self(arrays), None
-        operands = [node for branch in self.branches for node in branch.operands]
-        found = evaluate([*self.outputs, *operands], dict(zip(self.inputs, arrays, strict=True)))
-        rest = iter(found[len(self.outputs) :])
-        sides = [branch.side(*[next(rest) for _ in branch.operands]) for branch in self.branches]
-        return found[: len(self.outputs)], b"|".join(np.ascontiguousarray(side).tobytes() for side in sides)
-
-    def crossed(self, one: Sequence[Array], other: Sequence[Array]) -> list[Node]:
-        """The operations that are on different sides of a kink for two sets of arguments."""
-        operands = [node for branch in self.branches for node in branch.operands]
-        sides = []
-        for arrays in (one, other):
-            values = iter(evaluate(operands, dict(zip(self.inputs, arrays, strict=True))))
-            sides.append([np.asarray(b.side(*[next(values) for _ in b.operands])).tobytes() for b in self.branches])
-        return [b.node for b, here, there in zip(self.branches, *sides, strict=True) if here != there]
-
-    def complexified(self) -> Program | None:
-        """The same function of complex arguments; None where its imaginary part would not be a derivative."""
-        real = all(kind.dtype.kind == "f" for node in [*self.nodes, *self.outputs] for kind in node.types)
-        if not real or not all(node.op.domain.analytic for node in self.nodes):
-            return None
-        wide = [Node(Placeholder(f"z{i}", TensorType(_COMPLEX, x.type.shape))) for i, x in enumerate(self.inputs)]
-        try:
-            made = Program(substitute(self.outputs, dict(zip(self.inputs, wide, strict=True))), wide)
-        except TensorGraphError:
-            return None  # an op holds on to the real dtype
-        return made if all(kind.dtype.kind == "c" for node in made.nodes for kind in node.types) else None
-
-
-def _held(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
-    """The nodes of ``stop_gradient`` that users wrote, not those in rules, that depend on the inputs."""
-    return [
-        n for n in _dependent(outputs, inputs) if isinstance(n.op, StopGradient) and n.primal is None and n.concrete
-    ]
-
-
-def _constants(nodes: Sequence[Node]) -> list[Node]:
-    return [Node(Constant(np.array(value))) for value in evaluate(nodes)]
-
-
-def _dependent(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
-    """The inputs and all nodes that depend on them."""
-    found = set(inputs)
-    order = topological([*inputs, *outputs])
-    for node in order:
-        if any(source in found for source in node.inputs):
-            found.add(node)
-    return [node for node in order if node in found]
-
-
-def _known(node: Node) -> bool:
-    """Whether it is known where an operation has kinks: not of those that users define."""
-    ours = type(node.op).__module__.startswith("tensorgraph.ops.") and not isinstance(node.op, Custom)
-    return ours or isinstance(node.op, Pick) or not node.inputs
-
-
-def _eps(dtype: np.dtype[Any]) -> float:
-    """The coarseness of a dtype, at least that of float64."""
-    return max(float(np.finfo(dtype).eps), EPS) if dtype.kind in "fc" else EPS
+class _Kink(Exception):  # noqa: N818 (no error: it asks for a shorter step)
+    """There is one on the way."""
 
 
 class Line:
@@ -180,8 +91,15 @@ class Line:
     def _at(self, t: float) -> tuple[Array, bytes | None]:
         if t not in self._known:
             with np.errstate(all="ignore"):
-                self._known[t] = self._run(t)
+                self._known[t] = self._run(t) if t == 0 else self._beside(t)
         return self._known[t]
+
+    def _beside(self, t: float) -> tuple[Array, bytes | None]:
+        """Where a function raises it is not defined: it has no value there, and is on another side."""
+        try:
+            return self._run(t)
+        except Exception:
+            return np.full(self.noise.shape, np.nan), None if self.blind else b"outside"
 
     def values(self, t: float) -> Array:
         """The values at t."""
@@ -192,36 +110,52 @@ class Line:
         return self._at(t)[1] == self._at(other)[1]
 
     @property
+    def nearest(self) -> tuple[float, float]:
+        """The shortest step to both sides."""
+        step = self.step / 2 ** SHRINKS[-1]
+        return -step, step
+
+    def smooth(self, t: float) -> Array:
+        """The values at t, if no kink is known on the way."""
+        if not self.same(t):
+            raise _Kink
+        return self.values(t)
+
+    def real(self, noise: Any = None, step: float | None = None) -> Line:
+        """The same without complex arguments, and perhaps of other noise, or with another first step."""
+        return Line(self._run, self.noise if noise is None else noise, None, step or self.step)
+
+    @property
     def blind(self) -> bool:
         """Whether kinks are unknown."""
         return self._at(0.0)[1] is None
 
 
-def complex_step(values: Callable[[complex], Array], weights: Array | None = None, step: float = TINY) -> Estimate:
+def complex_step(values: Callable[[complex], Array], step: float = TINY) -> Estimate:
     """The derivative of a real analytic function, exact to rounding.
 
     Parameters
     ----------
     values
         The function along a direction: ``values(t)`` for complex t.
-    weights
-        Sum over all elements times these; unless given, the derivative of each element.
     step
         At a branch point or near a singular one the result follows the step; elsewhere it does not.
 
     Notes
     -----
-    W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions", 1998.
+    W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions", 1998. The error is of
+    the order of the square of the step times the third derivative: far less than the step times the function.
 
     Examples
     --------
     >>> float(complex_step(lambda t: np.sin(np.asarray(t))).value)
     1.0
     """
-    value = np.asarray(values(1j * step)).imag / step
-    if weights is None:
-        return Estimate(value, EPS * np.abs(value) + TINY)
-    return Estimate(np.asarray(np.sum(weights * value)), np.asarray(EPS * np.sum(np.abs(weights * value)) + TINY))
+    found = np.asarray(values(1j * step))
+    value = found.imag / step
+    sizes = [np.abs(part.real) for part in (found, np.asarray(values(complex(STEP))))]
+    size = np.maximum(*[np.where(np.isfinite(part), part, 0.0) for part in sizes])
+    return Estimate(value, np.asarray(EPS * np.abs(value) + step * size))
 
 
 def central_difference(values: Callable[[float], Array], step: float, noise: Array) -> Estimate:
@@ -240,7 +174,8 @@ def central_difference(values: Callable[[float], Array], step: float, noise: Arr
     -----
     C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", 1982. Of all entries of the
     extrapolation table that one is taken which differs least from its neighbours; that difference, and the
-    rounding of the values and of the argument divided by the step, bound the error.
+    rounding of the values and of the argument divided by the step, bound the error. Once a difference is no more
+    than rounding, a shorter step would only add to it.
 
     Examples
     --------
@@ -250,18 +185,35 @@ def central_difference(values: Callable[[float], Array], step: float, noise: Arr
     """
     before: list[Array] = []
     best = Estimate(np.full(np.shape(noise), np.nan), np.full(np.shape(noise), np.inf))
+
+    def plainly(h: float) -> Array:
+        return np.asarray((values(h) - values(-h)) / (2 * h))
+
     with np.errstate(all="ignore"):
         for level in range(LEVELS):
             h = step / 2**level
-            row = [np.asarray((values(h) - values(-h)) / (2 * h))]
+            row = [plainly(h)]
+            done = False
             for j, older in enumerate(before, 1):
                 row.append(row[-1] + (row[-1] - older) / (4**j - 1))
-                error = (
-                    np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - older)) + (noise + EPS * np.abs(row[j])) / h
-                )
-                best = _better(Estimate(row[j], error), best)
+                apart = np.maximum(np.abs(row[j] - row[j - 1]), np.abs(row[j] - older))
+                rounding = (noise + EPS * np.abs(row[j])) / h
+                best = _better(Estimate(row[j], np.asarray(apart + rounding)), best)
+                done = done or bool(np.all(apart <= rounding))
+            if done:
+                break
             before = row
-    return best
+        return _steady(best, plainly(step), plainly(ODD * step), noise / step)
+
+
+def _steady(best: Estimate, first: Array, other: Array, rounding: Array) -> Estimate:
+    """The best estimate, with a bound that also holds where steps skip whole periods.
+
+    Those that are halves of each other may all do so at once; one that is no such multiple contradicts them. Of a
+    smooth function it comes nearer than the first, by the square of the step.
+    """
+    beyond = np.abs(other - best.value) - 2 * ODD**2 * np.abs(first - best.value) - 32 * rounding
+    return Estimate(best.value, np.asarray(np.fmax(best.error, beyond)))
 
 
 def one_sided(
@@ -282,8 +234,8 @@ def one_sided(
 
     Notes
     -----
-    The derivative of the polynomial through five values, for three sizes of steps; the one that differs
-    least from the one before it is taken.
+    The derivative of the polynomial through five values, for three sizes of steps, or two if they differ by no
+    more than rounding; the one that differs least from the one before it is taken.
 
     Examples
     --------
@@ -298,8 +250,10 @@ def one_sided(
             h = step / POINTS / 4**level
             value = np.asarray(sum(w * values((first + k) * h) for k, w in enumerate(weights)) / h)
             if older is not None:
-                error = np.abs(value - older) + noise * float(np.sum(np.abs(weights))) / abs(h)
-                best = _better(Estimate(value, np.asarray(error)), best)
+                apart, rounding = np.abs(value - older), noise * float(np.sum(np.abs(weights))) / abs(h)
+                best = _better(Estimate(value, np.asarray(apart + rounding)), best)
+                if np.all(apart <= rounding):
+                    break
             older = value
     return best
 
@@ -314,8 +268,7 @@ def _weights(first: int) -> Any:
 
 
 def _better(new: Estimate, old: Estimate) -> Estimate:
-    better = new.error < old.error
-    return Estimate(np.where(better, new.value, old.value), np.where(better, new.error, old.error))
+    return _chosen(np.asarray(new.error < old.error), new, old)
 
 
 # ---- which of them
@@ -336,15 +289,17 @@ def slope_of(line: Line) -> Slope:
     """
     if line.wide is not None:
         exact = complex_step(line.wide)
-        return _plain(exact, "complex step")
+        return plain(exact, "complex step")
     tried: list[Estimate] = []
     best = Estimate(np.full(line.noise.shape, np.nan), np.full(line.noise.shape, np.inf))
     size = float(np.max(np.abs(line.values(0.0)), initial=0.0))
     for shrink in SHRINKS:
-        step = line.step / 2**shrink
-        if not all(line.same(sign * step / 2**level) for level in range(LEVELS) for sign in (1, -1)):
+        try:
+            tried.append(central_difference(line.smooth, line.step / 2**shrink, line.noise))
+        except _Kink:
+            if not all(line.same(t) for t in line.nearest):
+                break  # no step is short enough
             continue
-        tried.append(central_difference(line.values, step, line.noise))
         best = _better(tried[-1], best)
         scale = np.maximum(np.max(np.abs(best.value), initial=0.0), size)
         if np.all(best.error <= SETTLED * scale):
@@ -352,7 +307,7 @@ def slope_of(line: Line) -> Slope:
     best = _doubted(best, tried)
     if line.blind:
         return _blind(line, best)
-    return _plain(best, "central difference") if tried else _aside(line)
+    return plain(best, "central difference") if tried else _aside(line)
 
 
 def _doubted(best: Estimate, tried: Sequence[Estimate]) -> Estimate:
@@ -385,30 +340,41 @@ def diverges(line: Line) -> Any:
     return found
 
 
-def _plain(found: Estimate, method: str) -> Slope:
+def plain(found: Estimate, method: str) -> Slope:
+    """A derivative away from kinks."""
     return Slope(found.value, found.error, found.value, found.value, method)
 
 
 def _aside(line: Line) -> Slope:
     """At a kink, or too near to one for a central difference."""
+    signs = [np.sign(t) for t in line.nearest[::-1] if line.same(t)]
     for shrink in SHRINKS[:3]:
-        for step in (line.step / 2**shrink, -line.step / 2**shrink):
+        for step in (sign * line.step / 2**shrink for sign in signs):
             if line.same(step):
                 found = one_sided(line.values, step, line.noise, at=True)
-                return _plain(found, "one-sided difference")._replace(kink=True)
+                return plain(found, "one-sided difference")._replace(kink=True)
     return _both_sides(line)
 
 
-def _both_sides(line: Line) -> Slope:
-    left, right = (_side(line, sign) for sign in (-1, 1))
+def _both_sides(line: Line, shrinks: Sequence[int] = SHRINKS) -> Slope:
+    """The derivatives on both sides; where the function is defined on one side only, the one there."""
+    left, right = (_side(line, sign, shrinks) for sign in (-1, 1))
+    defined = [np.isfinite(line.values(t)) for t in line.nearest]
+    border = np.asarray(defined[0] != defined[1])
+    left, right = _chosen(border & defined[1], right, left), _chosen(border & defined[0], left, right)
     error = np.maximum(left.error, right.error)
     low, high = np.minimum(left.value, right.value), np.maximum(left.value, right.value)
-    return Slope((low + high) / 2, error, low, high, "one-sided differences", True)
+    method = "one-sided difference" if np.all(border) else "one-sided differences"
+    return Slope((low + high) / 2, error, low, high, method, True, bool(np.any(border)))
 
 
-def _side(line: Line, sign: int) -> Estimate:
+def _chosen(where: Array, one: Estimate, other: Estimate) -> Estimate:
+    return Estimate(np.where(where, one.value, other.value), np.where(where, one.error, other.error))
+
+
+def _side(line: Line, sign: int, shrinks: Sequence[int]) -> Estimate:
     """From one side, over the longest distance that crosses no kink."""
-    for shrink in SHRINKS:
+    for shrink in shrinks:
         step = sign * line.step / 2**shrink
         if line.same(step, step / 2**10):
             return one_sided(line.values, step, line.noise)
@@ -419,20 +385,65 @@ def _side(line: Line, sign: int) -> Estimate:
 
 
 def _blind(line: Line, best: Estimate) -> Slope:
-    """Where kinks are not known they show in one-sided derivatives that differ."""
+    """Where kinks are not known they show in one-sided derivatives that differ, however short the steps."""
     sides = _both_sides(line)
-    clear = 4 * sides.error + 1e-5 * np.maximum(np.abs(sides.low), np.abs(sides.high)) + TINY
-    kink = sides.high - sides.low > clear
-    if np.any(sides.error > SETTLED * np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0)):
+    kink = _differ(sides) | (sides.border & np.isinf(best.error))
+    if not _told(sides):  # noise may hide kinks that long steps cross and shorter ones do not
+        for shrink in SHRINKS[1:3]:
+            shorter = central_difference(line.values, line.step / 2**shrink, line.noise)
+            contradicted = np.abs(best.value - shorter.value) > best.error + shorter.error
+            best = _chosen(np.asarray(contradicted), shorter, best)
         error = np.where(diverges(line), np.inf, best.error)
-        return _plain(Estimate(best.value, error), "central difference")
-    if not np.any(kink):
-        return _plain(best, "central difference")
-    low, high = np.where(kink, sides.low, best.value), np.where(kink, sides.high, best.value)
+        return plain(Estimate(best.value, error), "central difference")
+    for k in range(1, len(SHRINKS)):
+        if not np.any(kink):
+            break
+        nearer = _both_sides(line, SHRINKS[k:])
+        if _told(nearer):  # else a kink lies among its points, or they are too near each other
+            kink = kink & (_differ(nearer) | (nearer.border & np.isinf(best.error)))
+            sides = _sharper(sides, nearer)
+            best = _between(central_difference(line.values, line.step / 2 ** SHRINKS[k], line.noise), nearer)
+    return _with_kinks(sides, kink, best)
+
+
+def _sharper(sides: Slope, nearer: Slope) -> Slope:
+    """Those from nearer points, which no kink beside the point spoils; or the sharper of both, if they are the same."""
+    clear = _clearly(nearer)
+    same = (np.abs(sides.low - nearer.low) <= clear) & (np.abs(sides.high - nearer.high) <= clear)
+    return sides if np.all(same & (sides.error <= nearer.error)) else nearer
+
+
+def _between(best: Estimate, sides: Slope) -> Estimate:
+    """A central difference whose steps do not cross the kink; what one-sided ones say if its longer steps do."""
+    astray = np.asarray(np.abs(best.value - sides.value) > _clearly(sides) + 8 * best.error)
+    return _chosen(astray & ~_differ(sides), Estimate(sides.value, _clearly(sides)), best)
+
+
+def _differ(sides: Slope) -> Array:
+    """Whether one-sided derivatives are two."""
+    return np.asarray(sides.high - sides.low > _clearly(sides))
+
+
+def _clearly(sides: Slope) -> Array:
+    return np.asarray(4 * sides.error + 1e-5 * np.maximum(np.abs(sides.low), np.abs(sides.high)) + TINY)
+
+
+def _told(sides: Slope) -> bool:
+    """Whether one-sided derivatives are known well enough to tell a kink, or that there is none."""
+    size = np.max(np.abs(sides.high) + np.abs(sides.low), initial=1.0)
+    clear = _differ(sides) & (sides.error <= 1e-2 * np.maximum(np.abs(sides.low), np.abs(sides.high)))
+    return not np.any((sides.error > SETTLED * size) & ~clear)
+
+
+def _with_kinks(sides: Slope, kink: Array, best: Estimate) -> Slope:
+    """One-sided derivatives at kinks; unless what is between the sides lies beyond both, as where values jump."""
+    clear = _clearly(sides)
     near = best.error <= SETTLED * np.maximum(np.abs(best.value), 1.0)
-    if np.all(near) and np.all((best.value < sides.low - clear) | (best.value > sides.high + clear)):
-        return _plain(best, "central difference")
+    beyond = (best.value < sides.low - clear) | (best.value > sides.high + clear)
+    if not np.any(kink) or (np.all(near) and np.all(beyond)):
+        return plain(best, "central difference")
+    low, high = np.where(kink, sides.low, best.value), np.where(kink, sides.high, best.value)
     return Slope(
         np.where(kink, sides.value, best.value), np.where(kink, sides.error, best.error), low, high,
-        "one-sided differences", True,
+        sides.method, True, sides.border,
     )  # fmt: skip

@@ -7,22 +7,18 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from tensorgraph.array.tensor import Tensor, asarray
-from tensorgraph.autodiff.transforms import jvp, vjp
-from tensorgraph.ir.node import Node
+from tensorgraph.array.tensor import Tensor
 from tensorgraph.ir.types import Array
-from tensorgraph.ops.meta import Alias
-from tensorgraph.testing.numeric import STEP, Line, Program
+from tensorgraph.testing.numeric import Line
 
 __all__ = [
-    "SMALL", "Arrays", "Flat", "Graphed", "Subject", "described", "line_of", "magnitude", "moved", "projected",
-    "real_parts", "size_of", "unit",
+    "SMALL", "Arrays", "Flat", "Subject", "beside", "line_of", "magnitude", "moved", "projected", "real_parts",
+    "size_of", "unit",
 ]  # fmt: skip
 
 Arrays: TypeAlias = "Sequence[Array]"
 Flat: TypeAlias = "Callable[..., list[Tensor]]"
 SMALL = 2.0**-3  # steps are relative to the argument, or to this
-ROUNDING = 16  # units of rounding that an operation may add
 
 
 class Subject(Protocol):
@@ -32,8 +28,8 @@ class Subject(Protocol):
     ----------
     points, values
         The arguments that are differentiated, and the floating-point results.
-    eps, rounding
-        Coarseness of the numbers, and what rounding may add to a derivative, both relative.
+    eps
+        Coarseness of the values.
     step
         The first step of a numeric derivative.
     wide
@@ -43,9 +39,12 @@ class Subject(Protocol):
     points: Arrays
     values: Arrays
     eps: float
-    rounding: float
     step: float
     wide: Callable[[Arrays], list[Array]] | None
+
+    @property
+    def rounding(self) -> float:
+        """What rounding may add to a derivative, relative to the largest one."""
 
     def run(self, points: Arrays) -> tuple[list[Array], bytes | None]:
         """The results, and the key of the side of every kink, or None if kinks are unknown."""
@@ -61,68 +60,6 @@ class Subject(Protocol):
 
     def kinks(self, direction: Arrays, step: float) -> list[str]:
         """The operations that have a kink between the point and points beside it, with the user's lines."""
-
-
-class Graphed:
-    """A function of tensors, traced.
-
-    Parameters
-    ----------
-    flat
-        Takes tensors and gives a list of floating-point tensors.
-    points
-        Where.
-    """
-
-    def __init__(self, flat: Flat, points: Arrays) -> None:
-        self.flat = flat
-        self.points: Arrays = points
-        self.aliases = [Tensor(Node(Alias(), asarray(p).node)) for p in points]
-        self.outputs, self._pull = vjp(flat, *self.aliases)
-        self.program = Program([y.node for y in self.outputs], [a.node for a in self.aliases])
-        self.values: Arrays = self.program(points)
-        real = all(p.dtype.kind == "f" for p in points)
-        self.wide: Callable[[Arrays], list[Array]] | None = self.program.complexified() if real else None
-        self.eps, self.step = self.program.eps, STEP
-        self.rounding = ROUNDING * len(self.program.nodes) * self.eps
-
-    def run(self, points: Arrays) -> tuple[list[Array], bytes | None]:
-        """The results, and the key of the side of every kink."""
-        return self.program.traced(points)
-
-    def _program(self, tensors: Sequence[Tensor]) -> Program:
-        return Program([t.node for t in tensors], [a.node for a in self.aliases])
-
-    def pull(self, cotangents: Arrays) -> Callable[[Arrays], list[Array]]:
-        """The reverse derivative as a function of the point."""
-        return self._program(self._pull([asarray(c) for c in cotangents]))
-
-    def push(self, directions: Arrays) -> Callable[[Arrays], list[Array]] | None:
-        """The forward derivative as a function of the point."""
-        return self._program(jvp(self.flat, self.aliases, directions)[1])
-
-    def derived(self, mode: str, seeds: Arrays) -> Subject | None:
-        """The derivative as a function to be checked in its turn."""
-        flat = self.flat
-        if mode == "reverse":
-            given = [asarray(c) for c in seeds]
-            return Graphed(lambda *xs: list(vjp(flat, *xs)[1](given)), self.points)
-        return Graphed(lambda *xs: list(jvp(flat, xs, seeds)[1]), self.points)
-
-    def kinks(self, direction: Arrays, step: float) -> list[str]:
-        """The operations that have a kink between the point and points beside it, with the user's lines."""
-        found: dict[str, None] = {}
-        for t in (step, -step):
-            nodes = self.program.crossed(self.points, moved(self, direction, t))
-            found.update(dict.fromkeys(map(described, nodes)))
-        return list(found)
-
-
-def described(node: Node) -> str:
-    """An operation and the user's line: ``relu (model.py:12)``; of a derivative, what it is the derivative of."""
-    origin = node.primal or node
-    place = f" ({origin.location})" if origin.location else ""
-    return f"{node.op.name}{f' in the derivative of {origin.op.name}' if node.primal else ''}{place}"
 
 
 # ---- lines through a point
@@ -144,6 +81,17 @@ def line_of(subject: Subject, direction: Arrays, pick: Callable[[Arrays], Any], 
     if wide is None:
         return Line(run, noise, None, subject.step)
     return Line(run, noise, lambda t: np.asarray(pick(wide(moved(subject, direction, t, base)))), subject.step)
+
+
+def beside(points: Arrays, by: float, seed: int) -> list[Array]:
+    """The points, each number moved by up to so much of itself."""
+    rng = np.random.default_rng(seed)
+
+    def off(p: Array) -> Array:
+        signs = rng.uniform(-1, 1, p.shape) + (1j * rng.uniform(-1, 1, p.shape) if p.dtype.kind == "c" else 0)
+        return np.asarray(p + by * signs * np.maximum(np.abs(p), SMALL), p.dtype)
+
+    return [off(p) for p in points]
 
 
 def unit(points: Arrays, i: int, index: Any, value: complex) -> list[Array]:

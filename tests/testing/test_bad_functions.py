@@ -171,8 +171,39 @@ def test_a_graph_that_changes() -> None:
 
 
 def test_a_kernel_whose_state_moves_on() -> None:
-    """What a call would change is not called; its graph is checked."""
+    """It is called, and its state is as before."""
     x, n = tg.placeholder((3,), "float64", name="x"), tg.Parameter(np.zeros(()), dtype="float64", name="n")
     kernel = tg.compile([x], tg.sum(x * x) + n, updates={n: n + 1})
     check_gradients(kernel, X)
     assert float(n) == 0
+
+
+# ---- half precision
+
+
+def test_half_precision_inside() -> None:
+    assert message(lambda: check_gradients(lambda x: tg.sum(tg.astype(x, "float16") ** 2), X)) == (
+        "check_gradients: argument 0, index (0,): no numeric derivative settles, nor at points near: astype (HERE) "
+        "computes in float16, which hides every numeric derivative: check it in float32 or float64 (HERE)"
+    )
+
+
+def test_half_precision_of_a_numpy_function() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x.astype("float16") ** 2)
+
+    assert message(lambda: check_gradients(f, X, gradient=lambda x: 2 * x)) == (
+        "check_gradients: argument 0, index (0,): no numeric derivative settles, nor at points near: the function "
+        "computes in float16, which hides every numeric derivative: check it in float32 or float64 (HERE)"
+    )
+
+
+def test_half_precision_that_the_result_does_not_tell() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x.astype("float16").astype("float64") ** 2)
+
+    assert message(lambda: check_gradients(f, X, gradient=lambda x: 2 * x)) == (
+        "check_gradients: argument 0, index (0,): no numeric derivative settles, nor at points near: its values come "
+        "in steps, as those of half precision do: a change by 6e-05 does not show, which hides every numeric "
+        "derivative: check it in float32 or float64 (HERE)"
+    )

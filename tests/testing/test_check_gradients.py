@@ -102,11 +102,26 @@ def test_message_of_no_result() -> None:
 
 @pytest.mark.parametrize(
     ("options", "given"),
-    [({"modes": ["sideways"]}, "mode 'sideways'"), ({"modes": []}, "no mode"), ({"order": 0}, "order 0")],
+    [
+        ({"modes": ["sideways"]}, "mode 'sideways'"),
+        ({"modes": "sideways"}, "mode 'sideways'"),
+        ({"modes": []}, "no mode"),
+        ({"order": 0}, "order 0"),
+        ({"order": "2"}, "order '2'"),
+        ({"order": 1.5}, "order 1.5"),
+    ],
 )
 def test_message_of_wrong_options(options: dict[str, Any], given: str) -> None:
+    given = re.sub(r"\d+\.\d+", "#", given)
     text = message(lambda: check_gradients(tg.sin, X, **options), GradientError)
     assert text == f"check_gradients: {given}: modes are 'reverse' and 'forward', orders 1 and up (HERE)"
+
+
+def test_one_mode_is_given_by_its_name() -> None:
+    assert {row.mode for row in check_gradients(tg.sin, X, modes="reverse").checks} == {
+        "reverse",
+        "reverse over reverse",
+    }
 
 
 def test_the_error_is_a_failed_assertion() -> None:
@@ -149,8 +164,37 @@ def test_large_and_small_values() -> None:
     check_gradients(lambda x: tg.exp(x) * 1e-200, X)
 
 
-def test_many_elements() -> None:
-    check_gradients(lambda x: tg.sum(tg.sin(x)), np.linspace(0, 1, 1000), order=1)
+@pytest.mark.parametrize("scale", [1.0, 1e-40, 1e-200])
+def test_what_is_wrong_is_found_however_small_it_is(scale: float) -> None:
+    @tg.custom_gradient
+    def wrong(x: Any) -> Any:
+        return tg.exp(x) * scale, lambda g: g * x * scale
+
+    with pytest.raises(GradientMismatch):
+        check_gradients(wrong, X)
+
+
+@pytest.mark.parametrize("f", [tg.prod, lambda x: tg.sum(x**3), lambda x: tg.sum(x * 0.0)])
+def test_derivatives_that_are_nought_have_no_error(f: Callable[..., Any]) -> None:
+    """What is left of a complex step is no error relative to itself."""
+    report = check_gradients(f, np.array([0.0, 2.0, 0.0]))
+    assert report.worst < 1e-14, str(report)
+
+
+def test_constants_in_single_precision_make_no_noise() -> None:
+    """They are what they are: the derivative is seen as sharply as without them."""
+    weights = np.float32([1.0, 2.0, 3.0])
+
+    def off(by: float) -> Callable[[Any], Any]:
+        @tg.custom_gradient
+        def f(x: Any) -> Any:
+            return tg.sum(tg.abs(x) * weights), lambda g: g * tg.sign(x) * weights * (1 + by)
+
+        return f
+
+    check_gradients(off(0.0), X, order=1)
+    with pytest.raises(GradientMismatch):
+        check_gradients(off(1e-9), X, order=1)
 
 
 def test_tolerances_allow_more() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tensorgraph as tg
-from tensorgraph.errors import GradientError
-from tensorgraph.testing import GradientMismatch, check_gradients
+from tensorgraph.errors import GradientError, InputError
+from tensorgraph.testing import GradientMismatch, check_gradients, kernels
 
 X = np.array([0.3, -1.2, 2.0])
 
@@ -106,6 +106,29 @@ def test_too_few_parts() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "kinds"), [(None, "None"), ("slope", "str"), ({"a": "b"}, "str"), ([[1.0], [1.0, 2.0]], None)]
+)
+def test_a_gradient_that_is_no_array(given: Any, kinds: str | None) -> None:
+    expected = f"the gradient is {kinds} where one array is to be: return it"
+    if kinds is None:
+        expected = "the gradient has 3 parts where one array is to be (1 in all)"
+    assert message(lambda: check_gradients(np.sum, X, gradient=lambda x: given)) == (
+        f"check_gradients: {expected} (HERE)"
+    )
+
+
+def test_one_of_several_gradients_that_is_no_array() -> None:
+    assert message(lambda: check_gradients(lambda a, b: np.sum(a * b), X, X, gradient=lambda a, b: (b, "a"))) == (
+        "check_gradients: the gradient is ndarray, str where a tuple of one per floating-point argument is to be: "
+        "return it (HERE)"
+    )
+    assert message(lambda: check_gradients(lambda a, b: np.sum(a * b), X, X, vjp=lambda g, a, b: None)) == (
+        "check_gradients: the gradient is None where a tuple of one per floating-point argument is to be: return it "
+        "(HERE)"
+    )
+
+
 def test_no_derivative() -> None:
     assert message(lambda: check_gradients(np.sum, X, library="numpy")) == (
         "check_gradients: a NumPy function needs its derivative: give gradient= or vjp= (HERE)"
@@ -147,11 +170,50 @@ def test_a_kernel_of_a_gradient_and_its_function() -> None:
     check_gradients(tg.compile([x], loss), X, gradient=tg.compile([x], tg.gradients(loss, x)))
 
 
-def test_a_kernel_with_state_is_not_run() -> None:
-    x, total = tg.placeholder((3,), "float64", name="x"), tg.Parameter(np.zeros(()), dtype="float64", name="total")
-    step = tg.compile([x], tg.sum(tg.sin(x)), updates={total: total + tg.sum(x)})
-    check_gradients(step, X)
-    assert float(total) == 0
+def counting() -> tuple[Any, Any]:
+    x, total = tg.placeholder((3,), "float64", name="x"), tg.Parameter(np.ones(()), dtype="float64", name="total")
+    return tg.compile([x], tg.sum(tg.sin(x)) * total, updates={total: total + tg.sum(x)}), total
+
+
+def test_a_kernel_with_state_is_run_and_its_state_is_as_before() -> None:
+    step, total = counting()
+    report = check_gradients(step, X)
+    assert report.notes == ()
+    assert float(total) == 1
+    step(X)
+    assert float(total) == 1 + np.sum(X)
+
+
+@pytest.mark.parametrize(("wrong", "what"), [(0, "result 0"), (1, "the next value of state 0")])
+def test_a_program_that_is_not_its_graph(wrong: int, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, total = counting()
+    run = kernels.run_kernel
+
+    def off(kernel: Any, arrays: Any) -> list[Any]:
+        return [y * (1 + 1e-9 * (k == wrong)) for k, y in enumerate(run(kernel, arrays))]
+
+    monkeypatch.setattr(kernels, "run_kernel", off)
+    text = message(lambda: check_gradients(step, X), GradientMismatch)
+    assert text == f"check_gradients: {what} of kernel is not what its graph gives (HERE)"
+    assert float(total) == 1
+
+
+def test_a_training_step() -> None:
+    x = tg.placeholder(("n", 3), "float32", name="x")
+    w = tg.Parameter(np.ones((3, 2), np.float32), name="w")
+    loss = tg.mean((x @ w) ** 2)
+    step = tg.compile([x], loss, tg.optim.Adam(0.1).updates(loss, [w]))
+    before = w.numpy().copy()
+    check_gradients(step, np.float32([[1.0, 2.0, 3.0]]))
+    np.testing.assert_array_equal(w.numpy(), before)
+
+
+def test_a_kernel_given_another_shape() -> None:
+    x = tg.placeholder(("n", 3), "float64", name="x")
+    text = message(lambda: check_gradients(tg.compile([x], tg.sum(x), name="total"), X), InputError)
+    assert text == (
+        "check_gradients: total: input 'x' is float64[n, 3] and was given shape [3]: 1 axes instead of 2 (HERE)"
+    )
 
 
 def test_a_kernel_with_another_number_of_arguments() -> None:
@@ -167,6 +229,15 @@ def test_a_jitted_function() -> None:
 
 
 # ---- PyTorch
+
+
+@pytest.mark.peers
+def test_a_torch_function_given_numpy_arrays() -> None:
+    torch = pytest.importorskip("torch")
+    assert message(lambda: check_gradients(lambda x: torch.sin(x).sum(), X)) == (
+        "check_gradients: the function raised TypeError: sin(): argument 'input' (position 1) must be Tensor, not "
+        "Tensor: it is a function of PyTorch: say library='torch' (HERE)"
+    )
 
 
 @pytest.mark.peers

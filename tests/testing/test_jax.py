@@ -54,6 +54,12 @@ def test_jax_arrays_tell_the_library() -> None:
     check_gradients(lambda x: jnp.sum(x**2), jnp.asarray(X))
 
 
+def test_numpy_arrays_do_not_tell_it() -> None:
+    text = message(lambda: check_gradients(lambda x: jnp.sin(x).sum(), X))
+    assert text.startswith("check_gradients: the function raised TypeError: ")
+    assert text.endswith(": it is a function of JAX: say library='jax' (HERE)")
+
+
 def test_at_a_kink() -> None:
     report = check_gradients(lambda x: jnp.maximum(x, 0.0), jnp.zeros(2), order=1)
     assert all("at a kink of the function: judged from one side" in note for note in report.notes)
