@@ -16,11 +16,10 @@ from tensorgraph.ir.tree import Tree, flatten_tree, unflatten_tree
 from tensorgraph.ir.types import Array
 from tensorgraph.testing.determinism import called, check_finite, check_repeats, check_unchanged
 from tensorgraph.testing.numeric import EPS, STEP, Line, central_difference, complex_step
-from tensorgraph.testing.programs import _peer as owner_of
-from tensorgraph.testing.programs import jax_in_double
+from tensorgraph.testing.peers import jax_in_double
 from tensorgraph.testing.subject import SMALL, Arrays, Subject
 
-__all__ = ["LIBRARIES", "TITLES", "Foreign", "library_of", "owner_of"]
+__all__ = ["LIBRARIES", "TITLES", "Foreign", "library_of"]
 
 LIBRARIES = ("tensorgraph", "numpy", "torch", "jax")
 TITLES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}

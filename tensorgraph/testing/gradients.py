@@ -18,7 +18,7 @@ from tensorgraph.ir.types import Array
 from tensorgraph.testing.blame import find_culprit
 from tensorgraph.testing.comparison import Comparison
 from tensorgraph.testing.determinism import called, check_finite, check_graph, check_repeats
-from tensorgraph.testing.foreign import LIBRARIES, TITLES, Foreign, library_of, owner_of
+from tensorgraph.testing.foreign import LIBRARIES, TITLES, Foreign, library_of
 from tensorgraph.testing.forms import Forms, described, quickly
 from tensorgraph.testing.gradient_report import CheckedGradient, GradientReport
 from tensorgraph.testing.graphed import Graphed
@@ -280,7 +280,7 @@ class _Tensors:
 
 def _owner(f: Callable[..., Any]) -> str | None:
     """What to say of a function that is another library's and was called with tensors."""
-    name = owner_of(f)
+    name = peer_of(f)
     return None if name is None else f"it is a function of {TITLES[name]}: say library={name!r}"
 
 
