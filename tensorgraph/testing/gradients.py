@@ -25,6 +25,7 @@ from tensorgraph.testing.graphed import Graphed
 from tensorgraph.testing.kernels import check_program, function_of
 from tensorgraph.testing.mismatch import MODES, Culprit, GradientMismatch, Unsettled
 from tensorgraph.testing.moves import FAR, nearby
+from tensorgraph.testing.peers import peer_of
 from tensorgraph.testing.subject import Arrays, Subject
 
 __all__ = ["GradientMismatch", "check_gradients"]

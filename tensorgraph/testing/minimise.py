@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
+from tensorgraph.errors import TensorGraphError
 from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.binding import bind_sizes
 from tensorgraph.ir.graph import Graph
@@ -217,7 +218,10 @@ def cut_at(graph: Graph, arrays: list[Array], node: Node) -> Iterator[Case]:
 def numbers(graph: Graph, arrays: list[Array]) -> Iterator[Case]:
     """Every symbolic size replaced by the number it has."""
     if any(kind.symbolic for node in graph.nodes for kind in node.types):
-        fixed = numbered(graph, arrays)
+        try:
+            fixed = numbered(graph, arrays)
+        except TensorGraphError:  # at these sizes it cannot be made, as an argmax of nothing
+            return
         yield only(fixed.inputs, fixed.outputs, dict(zip(fixed.inputs, arrays, strict=True)), fixed.updates)
 
 

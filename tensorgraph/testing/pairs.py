@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from tensorgraph.errors import TensorGraphError
 from tensorgraph.ir.graph import Graph
 from tensorgraph.ir.leaves import Constant, Placeholder
 from tensorgraph.ir.node import Node, substitute, topological
@@ -50,7 +51,7 @@ class Pair:
 def joined(first: Graph, second: Graph, arrays: Sequence[Array]) -> Pair | None:
     """Two graphs as a pair; None if they do not take the same number of arrays, of the same dtypes.
 
-    Sizes become numbers where the graphs call them by other names.
+    Sizes become numbers where the graphs call them by other names; None, too, if they cannot: an argmax of nothing.
 
     Examples
     --------
@@ -64,7 +65,10 @@ def joined(first: Graph, second: Graph, arrays: Sequence[Array]) -> Pair | None:
     if [n.type for n in first.inputs] != [n.type for n in second.inputs]:
         if len(first.inputs) != len(second.inputs):
             return None
-        first, second = numbered(first, arrays), numbered(second, arrays)
+        try:
+            first, second = numbered(first, arrays), numbered(second, arrays)
+        except TensorGraphError:
+            return None
     if [n.type for n in first.inputs] != [n.type for n in second.inputs]:
         return None
     mine, others = results(first), substitute(results(second), dict(zip(second.inputs, first.inputs, strict=True)))

@@ -131,3 +131,11 @@ def test_sizes_that_are_symbols_become_shorter_before_they_are_numbers() -> None
     small, (array,) = minimise(graph, [np.ones((70, 4))], shows)
     assert array.size == 1
     assert max(node.type.shape for node in small.nodes) == (1, 4)
+
+
+def test_what_cannot_be_made_with_its_sizes_as_numbers_stays_as_it_is() -> None:
+    """Of an unknown number there may be a largest one; of none there is not."""
+    x = tg.placeholder(("n",), "float64", name="x")
+    graph = tg.Graph([x.node], [tg.argmax(x, axis=0).node])
+    small, _ = minimise(graph, [np.zeros(0)], lambda one, _: any(n.op.name == "argmax" for n in one.nodes))
+    assert small == graph

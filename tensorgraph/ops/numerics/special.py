@@ -148,7 +148,7 @@ def erf(x: np.ndarray) -> np.ndarray:
     """Evaluate the error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to ``x``."""
     if x.dtype in (np.float16, np.float32):
         single = x.astype(np.float32, copy=False)
-        out, y, square, divisor = np.empty((4, *x.shape), np.float32)
+        out, y, square, divisor = (np.empty(x.shape, np.float32) for _ in range(4))
         return special_narrow(erf_single(single, out, y, square, divisor, np.empty(x.shape, bool)), x)
     y = special_wide(x)
     outer = np.copysign(1 - erfc_positive(np.abs(y)), y)
