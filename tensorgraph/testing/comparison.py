@@ -78,7 +78,8 @@ class Comparison:
         if not subject.values:
             nothing = "no result is floating-point, so there is nothing to differentiate"
             raise located(GradientError(f"check_gradients: {nothing}: return what is to be differentiated"))
-        cotangents = [self._random(y.shape, y.dtype) for y in subject.values]
+        seed = self._random if subject.takes_cotangent else np.ones
+        cotangents = [seed(y.shape, y.dtype) for y in subject.values]
         directions = [self._random(p.shape, p.dtype) * np.maximum(np.abs(p), SMALL) for p in subject.points]
         pull = subject.pull(cotangents)
         gradients = pull(subject.points)
@@ -304,7 +305,8 @@ class _Run:
         known.append(case.place)
 
     def _fail(self, case: Case, slope: Slope | None = None, culprit: Culprit | None = None) -> None:
-        what = "" if self.over[0] == "forward" else " of the result times a random cotangent"
+        projected = self.over[0] == "reverse" and self.subject.takes_cotangent
+        what = " of the result times a random cotangent" if projected else ""
         numeric = slope or case.slope
         if culprit is None and slope is None and self.check.judge is not None:
             culprit = self.check.judge()

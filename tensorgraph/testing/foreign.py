@@ -24,6 +24,7 @@ __all__ = ["LIBRARIES", "TITLES", "Foreign", "library_of"]
 LIBRARIES = ("tensorgraph", "numpy", "torch", "jax")
 TITLES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 Native: TypeAlias = "Callable[..., Sequence[Any]]"
+SINGLE = 2.0**-23  # the coarseness of single precision
 HALF = 2.0**-11  # the coarseness of half precision is more than this
 FLAT = 2.0**-14  # a relative change that shows in single precision and not in half precision
 
@@ -246,6 +247,7 @@ class _Black:
     """Base: results whose kinks are not known."""
 
     wide: Callable[[Arrays], list[Array]] | None = None
+    takes_cotangent = True
 
     def __init__(self, points: Arrays, values: Arrays, given: Sequence[np.dtype[Any]], coarsest: float = EPS) -> None:
         self.points, self.values = points, values
@@ -263,9 +265,11 @@ class _ByHand(_Black):
     """A NumPy function and a derivative written by hand."""
 
     def __init__(self, foreign: Foreign, points: Arrays, names: Sequence[str], values: Arrays) -> None:
-        super().__init__(points, values, foreign.given if foreign.single else ())
+        coarsest = SINGLE if _single_inside(foreign, points) else EPS
+        super().__init__(points, values, foreign.given if foreign.single else (), coarsest)
         self.foreign, self.names = foreign, names
-        if foreign.vjp is None:
+        self.takes_cotangent = foreign.vjp is not None
+        if not self.takes_cotangent:
             _check_scalar(values)
         if all(x.dtype.kind == "f" for x in [*points, *values]) and _analytic(self):
             self.wide = foreign.values
@@ -318,6 +322,24 @@ class _ByHand(_Black):
 
     def derived(self, mode: str, seeds: Arrays) -> None:
         """There is none."""
+
+
+def _single_inside(foreign: Foreign, points: Arrays) -> bool:
+    """Whether results in double precision are computed in single: all are such numbers, and not only round ones."""
+    rng = np.random.default_rng(0)
+    round_ = True
+    for _ in range(4):
+        moved = [np.asarray(p + rng.uniform(-1, 1, p.shape) * 2.0**-10 * np.maximum(np.abs(p), SMALL)) for p in points]
+        try:
+            found = foreign.values(moved)
+        except GradientError:  # outside its domain
+            return False
+        for y in found:
+            parts = np.ravel(y).astype(np.complex128).view(np.float64)
+            if not np.array_equal(parts, parts.astype(np.float32), equal_nan=True):
+                return False
+            round_ = round_ and np.array_equal(parts, parts.astype(np.float16), equal_nan=True)
+    return not round_
 
 
 def _cast(g: Array, point: Array) -> Array:

@@ -179,6 +179,8 @@ class Graphed:
         Operations that have been held to their definition already.
     """
 
+    takes_cotangent = True
+
     def __init__(self, flat: Flat, points: Arrays, forms: Forms | None = None) -> None:
         self.flat = flat
         self.forms = Forms() if forms is None else forms

@@ -34,6 +34,8 @@ class Subject(Protocol):
         The first step of a numeric derivative.
     wide
         The results for complex arguments, where their imaginary parts are derivatives.
+    takes_cotangent
+        Whether the reverse derivative is of results times a cotangent; if not, it is that of one scalar.
     """
 
     points: Arrays
@@ -41,6 +43,7 @@ class Subject(Protocol):
     eps: float
     step: float
     wide: Callable[[Arrays], list[Array]] | None
+    takes_cotangent: bool
 
     @property
     def rounding(self) -> float:

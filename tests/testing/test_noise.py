@@ -148,6 +148,27 @@ def test_a_network(seed: int) -> None:
             check_gradients(network, *weights, gradient=off)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_network_in_single_precision_inside(seed: int) -> None:
+    """Its results are of double precision, and tell that they were not computed so."""
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=(4, 6)), rng.normal(size=6) * 0.1, rng.normal(size=(6, 4))]
+
+    def single(*given: Any) -> Any:
+        x, y = np.random.default_rng(1).normal(size=(2, 16, 4)).astype(np.float32)
+        w, b, v = (np.asarray(a, np.float32) for a in given)
+        return np.float64(np.mean((np.maximum(x @ w + b, 0) @ v - y) ** 2))
+
+    check_gradients(single, *weights, gradient=network_gradient)
+    for wrong in range(3):
+
+        def off(*given: Any, wrong: int = wrong) -> Any:
+            return [g * (1 + 1e-2 * (k == wrong)) for k, g in enumerate(network_gradient(*given))]
+
+        with pytest.raises(GradientMismatch, match=f"argument {wrong}"):
+            check_gradients(single, *weights, gradient=off)
+
+
 # ---- what is given
 
 
