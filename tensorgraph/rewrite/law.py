@@ -182,6 +182,9 @@ class Pattern:
         if not all(any(same_constant(c, source.op) for source in node.inputs) for c in self.numbers):
             return None  # soon found out
         for found in matches(self.left, node, self.variables):
+            dtypes = {found[variable].type.dtype for variable, kinds in self.variables.items() if kinds != "b"}
+            if len(dtypes) > 1:
+                continue  # an operation of the left side that computes in a narrower dtype rounds, or wraps around
             try:
                 right = self._function(*[Tensor(found[variable]) for variable in self.variables])[1].node
             except TensorGraphError:

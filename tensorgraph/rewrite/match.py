@@ -7,11 +7,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tensorgraph.ir.leaves import Constant
+from tensorgraph.ir.dims import same_shape
+from tensorgraph.ir.leaves import Constant, constant
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import elementwise as e
+from tensorgraph.ops import shape as sh
 
-__all__ = ["COMMUTATIVE", "constant_of", "matches", "same_constant"]
+__all__ = ["COMMUTATIVE", "constant_of", "matches", "same_constant", "unrepeated"]
 
 Bindings: TypeAlias = "dict[Node, Node]"
 
@@ -83,3 +85,16 @@ def _sign(value: Any) -> Any:
 def constant_of(node: Node) -> Any:
     """The number that a scalar constant is, as a NumPy scalar; None for anything else."""
     return node.op.value[()] if isinstance(node.op, Constant) and not node.op.value.ndim else None
+
+
+def unrepeated(node: Node) -> Node:
+    """What broadcasts as `node` does: itself without repetition, and without ones in front; one number as a scalar."""
+    while isinstance(node.op, (sh.BroadcastTo, sh.ExpandDims, sh.Reshape)):
+        (source,) = node.inputs
+        front = node.type.ndim - source.type.ndim  # below 0 the rest is too short; ones, or there are no elements
+        if not isinstance(node.op, sh.BroadcastTo) and not same_shape(node.type.shape[front:], source.type.shape):
+            break
+        node = source
+    if isinstance(node.op, Constant) and node.type.ndim and all(n == 1 for n in node.op.value.shape):
+        return constant(node.op.value.reshape(()))
+    return node

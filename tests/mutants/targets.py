@@ -163,7 +163,7 @@ TARGETS = (
     Target("compiler", "schedule/blocks.py", tests=BLOCKS),
     Target("compiler", "schedule/lanes.py", tests=BLOCKS),
     Target("compiler", "schedule/cuts.py", tests=BLOCKS),
-    Target("compiler", "schedule/sides.py", tests=BLOCKS),
+    Target("compiler", "schedule/sides.py", tests=("tests/schedule/test_sides.py", *BLOCKS)),
     Target("compiler", "schedule/order.py", tests=BLOCKS),
     Target("compiler", "schedule/program.py", tests=BLOCKS),
     Target(

@@ -91,3 +91,33 @@ def test_a_gradient_of_a_root_of_squares() -> None:
     root = tg.sqrt(x * x + 1)
     assert names(tg.gradients(tg.sum(root), x), inputs=[x]) == ["multiply", "add", "sqrt", "divide"]
     assert names(tg.gradients(tg.sum(root * x), x), inputs=[x])[-3:] == ["divide", "multiply", "add"]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: -(x * n),
+        lambda x, n: -(x / n),
+        lambda x, n: tg.sin(-(x * n)),
+        lambda x, n: x - (-(x * n)),
+        lambda x, n: -tg.sum(x * n, axis=1),
+    ],
+)
+def test_integers_take_no_sign(f: Callable[..., tg.Tensor], dtype: str) -> None:
+    """-n may not fit the dtype of n, and of bools there is none."""
+    x, n = tg.placeholder((2, 3), "float64", name="x"), tg.placeholder((3,), dtype, name="n")
+    arrays = [np.array([[1.0, -2.0, 3.0], [0.5, 0.25, 4.0]]), np.array([1, -128, 1]).astype(dtype)]
+    graph = tg.Graph([x.node, n.node], [f(x, n).node])
+    made = simplify(graph)
+    assert differs_by_laws(graph, made.graph, list(made.laws), arrays) is None
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x, y: x + (-y), lambda x, y: x - (-y), lambda x, y: (-x) * (-y), lambda x, y: y + (-x)]
+)
+def test_integers_of_several_dtypes_keep_their_signs(f: Callable[..., tg.Tensor]) -> None:
+    """What wraps around in a narrow dtype does so before it is added in a wider one."""
+    x, y = tg.placeholder((3,), "int8", name="x"), tg.placeholder((3,), "uint8", name="y")
+    values = np.array([1, -128, 100], np.int8), np.array([1, 200, 0], np.uint8)
+    np.testing.assert_array_equal(tg.compile([x, y], f(x, y))(*values), f(*map(tg.asarray, values)).numpy())

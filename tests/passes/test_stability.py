@@ -65,6 +65,14 @@ def test_formula(name: str) -> None:
     assert kernel_difference(kernel, [BIG]) is None
 
 
+@pytest.mark.parametrize("shape", [(), (3, 1), (1, 3)])
+def test_log_of_one_minus_exp_of_what_is_repeated(shape: tuple[int, ...]) -> None:
+    x = tg.placeholder(shape, "float64", name="x")
+    whole = tg.broadcast_to(x, (3, 3))
+    kernel = tg.compile(x, tg.log(1 - tg.exp(whole)))
+    assert kernel_difference(kernel, [np.full(shape, -1e-20)]) is None
+
+
 CENTRES = {
     "largest": (lambda x: tg.max(x, axis=1, keepdims=True), False),
     "largest, finite": (lambda x: tg.minimum(tg.max(x, axis=1, keepdims=True), 1e300), False),
@@ -84,6 +92,39 @@ def test_sums_of_exponentials_are_centred_unless_they_are(name: str) -> None:
     kernel = tg.compile(x, tg.log(tg.sum(tg.exp(x - centre(x)), axis=1)))
     assert ("log_sum_exp" in {law.name for law in laws_used(kernel.stages)}) == used
     assert kernel_difference(kernel, [BIG]) is None
+
+
+REWRITTEN = {
+    "repeated": lambda x: tg.broadcast_to(x, (4, *x.shape)),
+    "repeated inside": lambda x: tg.broadcast_to(tg.expand_dims(x, -1), (*x.shape, 4)),
+    "negated": lambda x: -x,
+    "turned": lambda x: x.T,
+    "shifted": lambda x: 1.0 - x,
+    "summed": lambda x: x + tg.sum(x, axis=-1, keepdims=True),
+    "smaller": lambda x: x[:1],
+}
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("second", REWRITTEN)
+@pytest.mark.parametrize("first", REWRITTEN)
+def test_softmax_is_centred_once_whatever_else_laws_make_of_its_argument(first: str, second: str, axis: int) -> None:
+    x = tg.placeholder((3, 3), "float64", name="x")
+    argument = REWRITTEN[second](REWRITTEN[first](x))
+    plain = tg.exp(argument) / tg.sum(tg.exp(argument), axis=axis, keepdims=True)
+    kernel = tg.compile(x, [tg.softmax(argument, axis=axis), plain, tg.log(plain)])
+    assert (
+        kernel_difference(kernel, [np.array([[900.0, -900.0, 0.0], [1e-300, 30.0, -40.0], [0.5, 0.25, 0.0]])]) is None
+    )
+
+
+def test_a_softmax_less_the_largest_of_a_long_sum() -> None:
+    x = tg.placeholder((3, 3), "float64", name="x")
+    long = x
+    for i in range(40):
+        long = tg.sin(long) * float(i) + long + x
+    kernel = tg.compile(x, tg.softmax(-tg.broadcast_to(long, (4, 3, 3)), axis=0))
+    np.testing.assert_array_equal(kernel(np.ones((3, 3))), np.full((4, 3, 3), 0.25))
 
 
 def test_softmax_of_what_may_be_empty() -> None:

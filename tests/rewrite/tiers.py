@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import tensorgraph as tg
+from tensorgraph.errors import TensorGraphError
 from tensorgraph.interpret.difference import difference
 from tensorgraph.interpret.evaluate import evaluate
 from tensorgraph.ir.dims import DimLike
@@ -23,6 +24,7 @@ DTYPES = {
     "b": ["bool"], "i": ["int8", "int64"], "u": ["uint8", "uint64"], "f": ["float16", "float32", "float64"],
     "c": ["complex64", "complex128"], "d": ["float32", "float64"],
 }  # fmt: skip
+REAL = [name for kind in "biuf" for name in DTYPES[kind]]
 BROADCAST = ["m n", "n", "", "m 1", "1 n"]  # shapes that the variables of a pattern may have
 SIZES = st.sampled_from([2, 3, 1, 4, 0])
 REALS_ULP = 64  # where nothing overflows and all numbers are of the same size
@@ -60,8 +62,13 @@ def numbers(dtype: np.dtype[Any], tame: bool) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def cases(draw: st.DrawFn, law: Law, owner: Law, sample: Sample, plain: bool = False) -> Case | None:
-    """Both sides of a law at a sample of its owner, the inputs and values; None where it says nothing of them."""
+def cases(
+    draw: st.DrawFn, law: Law, owner: Law, sample: Sample, plain: bool = False, mixed: bool = False
+) -> Case | None:
+    """Both sides of a law at a sample of its owner, the inputs and values; None where it says nothing of them.
+
+    `mixed`: of operands whose dtypes differ.
+    """
     kind = draw(st.sampled_from(owner.kinds))
     dtype = np.dtype(draw(st.sampled_from(DTYPES[kind])))
     sizes = {"m": 2, "n": 3} if plain else {name: draw(SIZES) for name in "mnk"}
@@ -74,6 +81,8 @@ def cases(draw: st.DrawFn, law: Law, owner: Law, sample: Sample, plain: bool = F
         if isinstance(owner.rewrite, Pattern) and not plain:
             wanted = draw(st.sampled_from(BROADCAST))
         own, indices = _dtype(owner, i, wanted, dtype), wanted.startswith("i:")
+        if mixed and not indices and draw(st.booleans()):
+            own = np.dtype(draw(st.sampled_from(REAL)))
         letters = wanted.removeprefix("i:").split()
         dims: list[DimLike | str] = [
             int(d) if d.isdigit() else d if symbolic or d.isupper() else sizes[d] for d in letters
@@ -101,7 +110,7 @@ def _dtype(owner: Law, i: int, stated: str, dtype: np.dtype[Any]) -> np.dtype[An
 def _root(sample: Sample, inputs: list[tg.Tensor]) -> Node | None:
     try:
         root = sample.build(*inputs).node
-    except tg.TensorGraphError:
+    except TensorGraphError:
         return None  # such as a size that is 0 where it must not be
     return Builder().rebuild([root])[root]
 
@@ -170,7 +179,7 @@ def _spacing(value: Any, info: Any) -> Any:
     return mp.ldexp(mp.mpf(1), int(mp.floor(mp.log(value, 2))) - info.nmant)
 
 
-def refuted(law: Law, examples: int, pairs: Sequence[tuple[Law, Sample]] = ()) -> str | None:
+def refuted(law: Law, examples: int, pairs: Sequence[tuple[Law, Sample]] = (), *, mixed: bool = False) -> str | None:
     """The smallest case in which a law breaks its promise: at its own samples, or at those of others."""
     for owner, sample in pairs or [(law, sample) for sample in law.samples]:
 
@@ -179,7 +188,7 @@ def refuted(law: Law, examples: int, pairs: Sequence[tuple[Law, Sample]] = ()) -
             max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False,
         )  # fmt: skip
-        @given(cases(law, owner, sample))
+        @given(cases(law, owner, sample, mixed=mixed))
         def hold(case: Case | None) -> None:
             why = None if case is None else broken(law, case)
             assert why is None, f"{law.name}: {law.statement} ({law.tier}): {why}\n{_shown(case)}"

@@ -36,7 +36,7 @@ def _is_zeros(node: Node) -> bool:
     """Whether a node is known to be 0.0 everywhere."""
     while isinstance(node.op, sh.BroadcastTo):
         (node,) = node.inputs
-    return isinstance(node.op, Constant) and not node.op.value.any() and not np.signbit(node.op.value).any()
+    return isinstance(node.op, Constant) and not any(node.op.value.tobytes())  # no sign of -0.0 either
 
 
 def _counted(node: Node) -> Node:
@@ -152,6 +152,8 @@ def subtract_scatter(node: Node) -> Tensor | None:
     if found is None or y.type != node.type or found.type != node.type:
         return None
     _, v, *at = map(Tensor, found.inputs)
+    if v.dtype != node.type.dtype or v.dtype.kind == "b":
+        return None  # the negation of a smaller integer may not fit its dtype
     return apply(found.op, Tensor(y), negative(v), *at)
 
 
@@ -171,6 +173,8 @@ def sum_of_scatter(node: Node) -> Tensor | None:
     op = found.op
     assert isinstance(op, ix.IndexAdd)
     if op.index != FLAT or not _is_count(_counted(found.inputs[2]), found.type.shape[0]):
+        return None
+    if found.inputs[1].type.dtype != node.type.dtype:
         return None
     places = {item.position: found.inputs[item.position].type for item in FLAT}
     each = ix.indexed_shape(found.type.shape, op.index, places)

@@ -119,13 +119,16 @@ def _risen(negated: Node, function: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def _sunk(x: Node, fits: Callable[[Node, Node], bool]) -> Tensor | None:
-    """The negation of a product or quotient, by that of an operand which is one to take it in."""
+    """The negation of a product or quotient, by that of an operand which is one to take it in.
+
+    Of floats alone: the negation of an integer may not fit its dtype.
+    """
     if not isinstance(x.op, (e.Multiply, e.Divide)) or x.type.dtype.kind != "f":
         return None
     a, b = x.inputs
-    if fits(b, x):
+    if b.type.dtype.kind == "f" and fits(b, x):
         return apply(x.op, Tensor(a), -Tensor(b))
-    return apply(x.op, -Tensor(a), Tensor(b)) if fits(a, x) else None
+    return apply(x.op, -Tensor(a), Tensor(b)) if a.type.dtype.kind == "f" and fits(a, x) else None
 
 
 def _is_number(x: Node, node: Node) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -33,9 +35,11 @@ from tensorgraph.ops import shape as sh
 from tensorgraph.ops import transcendental as t
 from tensorgraph.ops.meta import StopGradient
 from tensorgraph.rewrite.law import Sample, Sides, law, node_law
-from tensorgraph.rewrite.match import constant_of
+from tensorgraph.rewrite.match import constant_of, unrepeated
 
 ULP = 4  # of functions that are themselves computed in several steps
+ADDITIVE = (e.Add, e.Subtract, e.Negative)
+TERMS = 8  # sums that are taken apart: more than laws make of one difference
 CENTRED = 373  # of exp(x - top), as x - top is rounded: half of 745, beyond which it is 0
 
 
@@ -73,7 +77,7 @@ def log_one_minus_exp(node: Node) -> Tensor | None:
     if not (isinstance(negated.op, e.Negative) and isinstance(negated.inputs[0].op, t.Expm1)):
         return None
     (exponent,) = negated.inputs[0].inputs
-    if exponent.type.dtype.kind != "f" or isinstance(exponent.op, e.Maximum):
+    if exponent.type.dtype.kind != "f" or isinstance(unrepeated(exponent).op, e.Maximum):
         return None  # such as the one made here
     x = Tensor(exponent)
     return where(x > -math.log(2), log(-expm1(maximum(x, -math.log(2)))), log1p(-exp(x)))
@@ -134,15 +138,38 @@ def sqrt_of_square(x: Tensor) -> Sides:
 
 
 def _centred(x: Node, axis: tuple[int, ...]) -> bool:
-    """Whether `x` is something less its largest element along these axes."""
-    if not isinstance(x.op, e.Subtract):
-        return False
-    whole, top = x.inputs
-    if isinstance(top.op, StopGradient):
-        top = top.inputs[0]
-    if isinstance(top.op, e.Minimum) and constant_of(top.inputs[1]) is not None:
-        top = top.inputs[0]
-    return isinstance(top.op, r.Max) and top.op.axis == axis and _broadcasts(top) and top.inputs[0] is whole
+    """Whether `x` is something less its largest element along these axes, however other laws have written that."""
+    for top in _terms({x: 1}):
+        largest = top.inputs[0] if isinstance(top.op, StopGradient) else top
+        if isinstance(largest.op, e.Minimum) and constant_of(largest.inputs[1]) is not None:
+            largest = largest.inputs[0]
+        if not isinstance(largest.op, r.Max) or not _broadcasts(largest):
+            continue
+        of = largest.inputs[0]
+        same_axes = [a - of.type.ndim for a in largest.op.axis] == [a - x.type.ndim for a in axis]
+        if same_axes and not _terms({x: 1, of: -1, top: 1}):
+            return True
+    return False
+
+
+def _terms(sums: Mapping[Node, int]) -> Mapping[Node, int]:
+    """What sums and differences add up, repetitions aside, and how often; of long ones some terms are sums.
+
+    Terms that cancel are dropped before they are taken apart, so what two sums share costs nothing.
+    """
+    left: Counter[Node] = Counter()
+    for node, times in sums.items():
+        left[unrepeated(node)] += times
+    for _ in range(TERMS):
+        whole = next((n for n, times in left.items() if times and isinstance(n.op, ADDITIVE)), None)
+        if whole is None:
+            break
+        times = left.pop(whole)
+        first, *second = map(unrepeated, whole.inputs)
+        left[first] += -times if isinstance(whole.op, e.Negative) else times
+        for other in second:
+            left[other] += -times if isinstance(whole.op, e.Subtract) else times
+    return {node: times for node, times in left.items() if times}
 
 
 def _broadcasts(node: Node) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from tensorgraph.array.functions import astype, broadcast_to, expand_dims, permute_dims, reshape, squeeze, sum
 from tensorgraph.array.tensor import Tensor, apply, asarray
 from tensorgraph.ir.dims import Shape, dim_key, same_shape
-from tensorgraph.ir.leaves import Constant, constant
+from tensorgraph.ir.leaves import Constant
 from tensorgraph.ir.node import Node
 from tensorgraph.ops import elementwise as e
 from tensorgraph.ops import indexing as ix
@@ -17,6 +17,7 @@ from tensorgraph.ops import reduction as r
 from tensorgraph.ops import shape as sh
 from tensorgraph.ops import transcendental as t
 from tensorgraph.rewrite.law import Sample, node_law
+from tensorgraph.rewrite.match import unrepeated
 
 ALL = "biufc"
 RESHAPES = (sh.Reshape, sh.ExpandDims, sh.Squeeze)
@@ -142,21 +143,8 @@ def broadcast_broadcast(node: Node) -> Tensor | None:
     (inner,) = node.inputs
     if same_shape(inner.type.shape, node.type.shape):
         return Tensor(inner)
-    source = _unrepeated(inner)
+    source = unrepeated(inner)
     return None if source is inner else broadcast_to(Tensor(source), node.type.shape)
-
-
-def _unrepeated(node: Node) -> Node:
-    """What broadcasts as `node` does: itself without repetition, and without ones in front; one number as a scalar."""
-    while isinstance(node.op, (sh.BroadcastTo, sh.ExpandDims, sh.Reshape)):
-        (source,) = node.inputs
-        front = node.type.ndim - source.type.ndim  # below 0 the rest is too short; ones, or there are no elements
-        if not isinstance(node.op, sh.BroadcastTo) and not same_shape(node.type.shape[front:], source.type.shape):
-            break
-        node = source
-    if isinstance(node.op, Constant) and node.type.ndim and all(n == 1 for n in node.op.value.shape):
-        return constant(node.op.value.reshape(()))
-    return node
 
 
 @node_law(
@@ -175,7 +163,7 @@ def _unrepeated(node: Node) -> Node:
 )
 def elementwise_of_broadcast(node: Node) -> Tensor | None:
     """f(broadcast(x), y) = f(x, y), repeated afterwards where that is needed"""
-    sources = [_unrepeated(source) for source in node.inputs]
+    sources = [unrepeated(source) for source in node.inputs]
     if all(a is b for a, b in zip(sources, node.inputs, strict=True)):
         return None
     made = apply(node.op, *map(Tensor, sources))
@@ -196,7 +184,7 @@ def elementwise_of_broadcast(node: Node) -> Tensor | None:
 )  # fmt: skip
 def move_scalar(node: Node) -> Tensor | None:
     """reshape(broadcast(x)) = broadcast(x), where x is one number; so permute and slice"""
-    source = _unrepeated(node.inputs[0])
+    source = unrepeated(node.inputs[0])
     if source.type.ndim or source is node.inputs[0]:
         return None
     return broadcast_to(Tensor(source), node.type.shape)
