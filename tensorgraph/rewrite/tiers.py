@@ -99,11 +99,16 @@ def differs_by_laws(
     by = max([MOVED, *(law.ulp for law in used)])
     moved = [run for seed in range(RUNS) if (run := _moved(before, arrays, by, seed)) is not None]
     wide = _evaluated(before, arrays, _widened)
+    decided = _evaluated(before, arrays, _decided_as_in(before, arrays))
+    own = _evaluated(after, arrays, lambda node, value: value)
     again = [run for seed in range(RUNS) if (run := _moved(after, arrays, by, seed)) is not None]
     finite = all(np.isfinite(a).all() for a in arrays if a.dtype.kind in "fc")
     for i, (a, b) in enumerate(zip(found, wanted, strict=True)):
+        true, near = (b if run is None else run[i] for run in (wide, decided))
         others = [run[i] for run in moved]
-        why = _beyond(a, b, wide[i] if wide is not None else b, others, [run[i] for run in again], finite)
+        center = a if own is None else own[i]
+        trues = [(value, _noise(center, [run[i] for run in again], value)) for value in (true, near)]
+        why = _beyond(a, b, trues, others, finite)
         if why is not None:
             return f"result {i} {why}"
     return None
@@ -115,9 +120,14 @@ def _rounds_views(graph: Graph) -> bool:
 
 
 def _beyond(
-    found: Array, wanted: Array, true: Array, moved: Sequence[Array], again: Sequence[Array], finite: bool
+    found: Array, wanted: Array, trues: Sequence[tuple[Array, Array]], moved: Sequence[Array], finite: bool
 ) -> str | None:
-    """The first element that is farther from the true value than rounding explains; `finite` inputs may overflow."""
+    """The first element that is farther from the true value than rounding explains.
+
+    `trues` are the true value and what is true on the branches that the original took, each with how far from it the
+    rewritten graph may be; `finite` inputs may overflow.
+    """
+    true = trues[0][0]
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         return difference(found, wanted)
     if wanted.dtype.kind not in "fc":
@@ -126,14 +136,14 @@ def _beyond(
     with np.errstate(all="ignore"):
         same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
         allowed = _spread(wanted, moved)
-        apart = np.abs(found - true)
         off = np.abs(wanted - true)
         settled = np.isfinite(wanted) & np.isfinite(allowed)
-        right = same | (settled & (apart <= off + allowed))
-        # What was infinite or NaN may have become another: if so, the true one, which may itself be too large.
-        exact = found == true.astype(found.dtype)
-        near = apart <= _spread(found, [np.where(np.isfinite(other), other, found) for other in again])
-        mended = ~np.isfinite(wanted) & np.isfinite(true) & (exact | (np.isfinite(found) & near))
+        right = same | (settled & (np.abs(found - true) <= off + allowed))
+        # What was infinite or NaN may have become another: if so, a true one, which may itself be too large.
+        mended = np.zeros(found.shape, bool)
+        for value, noise in trues:
+            near = np.isfinite(found) & (np.abs(found - value) <= noise)
+            mended |= ~np.isfinite(wanted) & np.isfinite(value) & (near | (found == value.astype(found.dtype)))
         kinds = [np.isnan(found) & np.isnan(other) | (found == other) for other in moved]
         unsettled = (
             ~settled & (np.any(kinds, axis=0) | ~_agreed(wanted, moved)) if kinds else np.zeros(found.shape, bool)
@@ -156,6 +166,13 @@ def _spread(value: Array, moved: Sequence[Array]) -> Array:
     least = MOVED * np.spacing(np.abs(value))
     farthest: Array = np.max([least, *(np.abs(other - value) for other in moved)], axis=0)
     return np.asarray(WIDER * farthest)
+
+
+def _noise(value: Array, moved: Sequence[Array], true: Array) -> Array:
+    """The spread of those moved evaluations that are finite; none where they are about something else."""
+    with np.errstate(all="ignore"):
+        spread = _spread(value, [np.where(np.isfinite(other), other, value) for other in moved])
+        return np.where(np.abs(value - true) <= spread, spread, 0)
 
 
 def _first(found: Array, wanted: Array, wrong: Array, limit: Any) -> str | None:
@@ -193,6 +210,25 @@ def _widened(node: Node, value: Array) -> Array:
     return value if wide is None else value.astype(wide)
 
 
+def _decided_as_in(graph: Graph, arrays: Sequence[Array]) -> Any:
+    """Wide numbers, but comparisons, indices and other integers as in the graph's own arithmetic.
+
+    Where that overflows in two places, a law may mend one of them, and the other still decides.
+    """
+    narrow: dict[Node, Array] = {}
+
+    def recorded(node: Node, value: Array) -> Array:
+        narrow[node] = value
+        return value
+
+    def decided(node: Node, value: Array) -> Array:
+        whole = value.dtype.kind in "biu" and len(node.types) == 1
+        return narrow.get(node, value) if whole else _widened(node, value)
+
+    _evaluated(graph, arrays, recorded)
+    return decided
+
+
 def _evaluated(graph: Graph, arrays: Sequence[Array], changed: Any) -> list[Array] | None:
     """The results, each value on the way put through `changed`; None where an operation refuses them."""
     feeds: Mapping[Node, Array] = dict(zip(graph.inputs, arrays, strict=True))
@@ -215,7 +251,7 @@ def _one(node: Node, values: Mapping[Node, Any], feeds: Mapping[Node, Array], si
     known = [values[source] for source in node.inputs]
     if isinstance(node.op, Pick):
         return known[0][node.op.index]
-    if isinstance(node.op, e.Cast) and known[0].dtype.kind == node.op.to.kind and changed is _widened:
+    if isinstance(node.op, e.Cast) and known[0].dtype.kind == node.op.to.kind and known[0].dtype in WIDE.values():
         return known[0]  # a narrower type would round
     result = _called(resolve(node.op, sizes), known)
     if len(node.types) > 1:

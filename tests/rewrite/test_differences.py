@@ -53,6 +53,21 @@ def test_a_difference_that_vanishes_is_nothing_however_large_its_noise_is() -> N
         assert why == f"result 0 at (): {wrong} is not nan, nor within what rounding can do: 0"
 
 
+def test_an_overflow_that_decides_goes_on_deciding() -> None:
+    """On real numbers x * x is not infinite, so that 0 is the result; a law that mends the other branch leaves that."""
+
+    def chosen(branch: tg.Tensor) -> tg.Graph:
+        return graph(tg.where(tg.isfinite(X * X), np.float32(0), branch))
+
+    before, after = chosen(X * 2 / 2 * Y), chosen(X * Y)
+    arrays = [np.float32([-3e38]), np.float32([0.25])]
+    assert differs_by_laws(before, after, ROUNDED, arrays) is None
+    assert differs_by_laws(before, after, ROUNDED, arrays, [np.float32([0])]) is None  # by a law that mends both
+    for wrong in (np.inf, 1.0):
+        why = differs_by_laws(before, after, ROUNDED, arrays, [np.float32([wrong])])
+        assert why == f"result 0 at (0,): {wrong} is not -inf, nor within what rounding can do: 0"
+
+
 @pytest.mark.parametrize("op", SAMPLES)
 def test_every_operation_has_a_value_in_higher_precision(op: type[Op]) -> None:
     for sample in SAMPLES[op]:
