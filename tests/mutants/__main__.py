@@ -66,15 +66,8 @@ def _tell(outcome: Outcome) -> None:
 
 def _write(path: Path, outcomes: list[Outcome]) -> None:
     new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps([_record(o) for o in outcomes], indent=1), encoding="utf-8")
+    new.write_text(json.dumps({o.mutant.key: o.found for o in outcomes}, indent=0), encoding="utf-8")
     new.replace(path)
-
-
-def _record(outcome: Outcome) -> dict[str, object]:
-    return {
-        "key": outcome.mutant.key, "found": outcome.found, "why": outcome.why, "seconds": outcome.seconds,
-        "unsound": outcome.unsound,
-    }  # fmt: skip
 
 
 def _settled(mutant: Mutant, known: dict[Mutant, Outcome]) -> bool:
@@ -86,12 +79,8 @@ def _known(path: Path | None, every: list[Mutant]) -> dict[Mutant, Outcome]:
     if path is None or not path.is_file():
         return {}
     by_key = {m.key: m for m in every}
-    records = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        by_key[r["key"]]: Outcome(by_key[r["key"]], r["found"], r["why"], r["seconds"], tuple(r.get("unsound", ())))
-        for r in records
-        if r["key"] in by_key
-    }
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {by_key[key]: Outcome(by_key[key], by, "", 0.0) for key, by in found.items() if key in by_key}
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ a line (twice in a derivative rule), so that the set follows from the sources. W
 python -m tests.mutants --all --table docs/testing/mutants.md
 ```
 
-which takes hours and runs at night; `--results FILE` keeps what was found, and goes on from there. `--sample N
+which takes hours and runs at night. `--results tests/mutants/results.json` goes on from what was found before, and
+keeps what it finds: an outcome there is of the sources as they were when it was tried, and a change to the line itself
+drops it. `--sample N
 --seed S` tries a few of each source, as the test suite does, and `--source autodiff/rules` only those of one. A mutant
 that is said below to be no mistake is looked for by the properties and by the quick tests, not by the whole floor.
 
