@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tensorgraph.codegen.layout import broken, listed
+from tensorgraph.codegen.sizes import block_sizes
 from tensorgraph.codegen.statements import Speller
 from tensorgraph.ir.names import is_literal
 from tensorgraph.ops.linalg import Matmul, Vecdot
@@ -110,4 +111,5 @@ def _operands(program: Program, block: Block, statements: Sequence[Statement]) -
             place = program.places.get(node)
             how = "lane" if isinstance(node.op, InLanes) else "rows"
             found.setdefault(program.names[node], (place.name if place else program.names[node], how))
-    return [(name, text, how) for name, (text, how) in found.items()]
+    sizes = [(symbol, symbol, "whole") for symbol in block_sizes(program, statements)]
+    return [*((name, text, how) for name, (text, how) in found.items()), *sizes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -14,12 +14,13 @@ from tensorgraph.ir.names import symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.provenance import located
 from tensorgraph.ops.custom import Custom
+from tensorgraph.ops.shape import Reshape
 from tensorgraph.schedule.places import in_memory, is_filled
 from tensorgraph.schedule.program import Program, Statement
 
 NAME = re.compile(r"[A-Za-z_]\w*")
 
-__all__ = ["read_sizes", "size_expressions", "workspace_sizes"]
+__all__ = ["block_sizes", "read_sizes", "size_expressions", "workspace_sizes"]
 
 
 def workspace_sizes(program: Program) -> list[str]:
@@ -38,7 +39,25 @@ def read_sizes(program: Program) -> list[str]:
         return []
     plain = (size for s in program.statements if not s.copied and s.block is None for size in _read(s, symbols))
     fresh = (n for b in program.blocks for node in b.nodes if node not in program.places for n in node.type.shape)
-    return _distinct([*plain, *(block.cut.length for block in program.blocks), *fresh])
+    inner = _inner(program.statements, symbols)
+    return _distinct([*plain, *(block.cut.length for block in program.blocks), *fresh, *inner])
+
+
+def block_sizes(program: Program, statements: Sequence[Statement]) -> list[str]:
+    """The symbols that these statements spell in the function of a block, in order."""
+    return _distinct(_inner(statements, set(symbols_of(program.graph))))
+
+
+def _inner(statements: Iterable[Statement], symbols: set[str]) -> Iterator[DimLike]:
+    """The sizes that statements of blocks spell: of what keeps its rows, those of the other axes."""
+    for statement in statements:
+        if statement.block is None:
+            continue
+        op = statement.node.op
+        if isinstance(op, Reshape):
+            yield from _dims(op.shape[1:])
+        elif not op.view:
+            yield from _named(statement.node, in_memory(statement.node), symbols)
 
 
 def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:
@@ -49,6 +68,11 @@ def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:
         filled = is_filled(node, ways)
         yield from node.type.shape if filled else _spelled(node)
         ways = ways if filled else ()
+    yield from _named(node, ways, symbols)
+
+
+def _named(node: Node, ways: Iterable[str], symbols: set[str]) -> Iterator[DimLike]:
+    """The sizes that these spellings name."""
     attributes = node.op.attributes()
     for text, field, _, _ in (part for way in ways for part in Formatter().parse(way)):
         yield from (Dim.symbol(name) for name in NAME.findall(text) if name in symbols)

@@ -124,7 +124,7 @@ class Speller:
         elif node.op.helpers:
             code = node.op.spell(operands)
         elif node.op.view:
-            code = view_text(node, operands)
+            code = view_text(node, operands, rows=self._inline)
         elif ways and ", {out})" in ways[0]:
             named = [self._operand(source) for source in node.inputs]
             kinds = [source.types[0] for source in node.inputs]
@@ -222,13 +222,14 @@ class Speller:
         return self._known[text]
 
 
-def view_text(node: Node, operands: Sequence[str]) -> str:
-    """A view, by the array's own methods: quicker than NumPy's functions."""
+def view_text(node: Node, operands: Sequence[str], *, rows: bool = False) -> str:
+    """A view, by the array's own methods: quicker than NumPy's functions; `rows`: of some rows of the operand."""
     op = node.op
     if isinstance(op, PermuteDims):
         if op.order == (1, 0):
             return f"{operands[0]}.T"
         return f"{operands[0]}.transpose({format_attribute(op.order)})"
     if isinstance(op, Reshape):
-        return f"{operands[0]}.reshape({format_attribute(op.shape)})"
+        texts = [f"len({operands[0]})", *map(str, op.shape[1:])] if rows else [str(n) for n in op.shape]
+        return f"{operands[0]}.reshape({listed(texts)})"
     return op.spell(operands)

@@ -204,4 +204,30 @@ def test_sums_of_products_join_the_loop_of_their_operands() -> None:
     (block,) = kernel.program.blocks
     assert "vecdot" in [node.op.name for node in block.nodes]
     array = np.random.default_rng(0).normal(size=(3001, 512)).astype("f4")
-    assert_computed(kernel, [kernel(array)], [array])
+    assert_computed(kernel, kernel(array), [array])
+
+
+RESHAPED = {
+    "split": ((6, 4), lambda y: y.reshape((y.shape[0], 2, 2))),
+    "split, n rows": (("n", 4), lambda y: y.reshape((y.shape[0], 2, 2))),
+    "merged, n rows": (("n", 2, 2), lambda y: y.reshape((y.shape[0], 4))),
+    "split, of another size": ((6, "2*m"), lambda y: y.reshape((6, 2, y.shape[1] // 2))),
+    "split, of both": (("n", "2*m"), lambda y: y.reshape((y.shape[0], 2, y.shape[1] // 2))),
+    "merged, as many as rows": (("n", 2, "n"), lambda y: y.reshape((y.shape[0], 2 * y.shape[2]))),
+    "a column and a row": (("n", 3, 1), lambda y: y.reshape((y.shape[0], 1, 3))),
+}
+
+
+@pytest.mark.parametrize("name", RESHAPED)
+def test_a_reshape_inside_is_of_the_rows_of_a_block(name: str) -> None:
+    shape, reshaped = RESHAPED[name]
+    x = tg.placeholder(shape, "float64", name="x")
+    y = tg.exp(x)
+    inner = reshaped(y)
+    out = inner * tg.sum(inner, axis=-1, keepdims=True)
+    with eager():
+        kernel = tg.compile([x], [out if name != "a column and a row" else y * inner], machine=TINY)
+    assert [line for line in kernel.source.splitlines() if ".reshape((len(" in line]
+    sizes = {"n": 6, "2*m": 4}
+    array = np.random.default_rng(0).normal(size=[sizes.get(str(n), n) for n in shape])
+    assert_computed(kernel, kernel(array), [array])
