@@ -2,7 +2,7 @@
 
 Where only exact laws were used, both graphs give the same bits, but for two things that follow how an operand lies
 in memory: a sum adds in that order, and NumPy has other loops for transcendental functions of rows with steps. So
-dropping or adding a view may change a last bit.
+dropping or adding a view may change a last bit. And the sign of a NaN is nobody's promise.
 
 Other laws change last bits, and what these decide further on: a comparison, a floor, an index. How far that may
 carry is measured, not guessed, by stochastic arithmetic (J. Vignes, 1993; the method of CADNA): the *original*
@@ -15,8 +15,8 @@ answers is right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,21 +94,21 @@ def differs_by_laws(
     used = list(laws)
     if not any(whys):
         return None
-    if all(law.tier == "exact" for law in used) and not (_rounds_views(before) or _rounds_views(after)):
+    loose = _rounds_views(before) or _rounds_views(after) or _reads_sign_of_nan(before, arrays)
+    if all(law.tier == "exact" for law in used) and not loose:
         return next(f"result {i} {why}" for i, why in enumerate(whys) if why)
     by = max([MOVED, *(law.ulp for law in used)])
     moved = [run for seed in range(RUNS) if (run := _moved(before, arrays, by, seed)) is not None]
     wide = _evaluated(before, arrays, _widened)
-    decided = _evaluated(before, arrays, _decided_as_in(before, arrays))
     own = _evaluated(after, arrays, lambda node, value: value)
     again = [run for seed in range(RUNS) if (run := _moved(after, arrays, by, seed)) is not None]
+    lost = _above(_overflowing(after, arrays), after)
+    roots = [*after.outputs, *(value for _, value in after.updates)]
     finite = all(np.isfinite(a).all() for a in arrays if a.dtype.kind in "fc")
     for i, (a, b) in enumerate(zip(found, wanted, strict=True)):
-        true, near = (b if run is None else run[i] for run in (wide, decided))
-        others = [run[i] for run in moved]
-        center = a if own is None else own[i]
-        trues = [(value, _noise(center, [run[i] for run in again], value)) for value in (true, near)]
-        why = _beyond(a, b, trues, others, finite)
+        true = b if wide is None else wide[i]
+        rewritten = _Rewritten(a if own is None else own[i], [run[i] for run in again], roots[i] in lost)
+        why = _beyond(a, b, true, [run[i] for run in moved], rewritten, finite)
         if why is not None:
             return f"result {i} {why}"
     return None
@@ -119,15 +119,36 @@ def _rounds_views(graph: Graph) -> bool:
     return any(isinstance(node.op, ORDERED) and any(s.op.view for s in node.inputs) for node in graph.nodes)
 
 
-def _beyond(
-    found: Array, wanted: Array, trues: Sequence[tuple[Array, Array]], moved: Sequence[Array], finite: bool
-) -> str | None:
-    """The first element that is farther from the true value than rounding explains.
+class _Rewritten(NamedTuple):
+    """What the rewritten graph gives by itself, also with its results moved, and whether it overflows on the way."""
 
-    `trues` are the true value and what is true on the branches that the original took, each with how far from it the
-    rewritten graph may be; `finite` inputs may overflow.
-    """
-    true = trues[0][0]
+    value: Array
+    moved: Sequence[Array]
+    overflows: bool
+
+    def noise(self) -> Array:
+        """How far rounding moves it, where it stays finite."""
+        return _spread(self.value, [np.where(np.isfinite(other), other, self.value) for other in self.moved])
+
+
+def _reads_sign_of_nan(graph: Graph, arrays: Sequence[Array]) -> bool:
+    """Whether the sign of a NaN decides something, which no arithmetic promises."""
+    if not any(isinstance(node.op, e.Signbit) for node in graph.nodes):
+        return False
+    nans: set[Node] = set()
+
+    def recorded(node: Node, value: Array) -> Array:
+        nans.update([node] if value.dtype.kind == "f" and np.isnan(value).any() else [])
+        return value
+
+    _evaluated(graph, arrays, recorded)
+    return any(node.inputs[0] in nans for node in graph.nodes if isinstance(node.op, e.Signbit))
+
+
+def _beyond(
+    found: Array, wanted: Array, true: Array, moved: Sequence[Array], rewritten: _Rewritten, finite: bool
+) -> str | None:
+    """The first element that is farther from the true value than rounding explains; `finite` inputs may overflow."""
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         return difference(found, wanted)
     if wanted.dtype.kind not in "fc":
@@ -139,11 +160,14 @@ def _beyond(
         off = np.abs(wanted - true)
         settled = np.isfinite(wanted) & np.isfinite(allowed)
         right = same | (settled & (np.abs(found - true) <= off + allowed))
-        # What was infinite or NaN may have become another: if so, a true one, which may itself be too large.
-        mended = np.zeros(found.shape, bool)
-        for value, noise in trues:
-            near = np.isfinite(found) & (np.abs(found - value) <= noise)
-            mended |= ~np.isfinite(wanted) & np.isfinite(value) & (near | (found == value.astype(found.dtype)))
+        # What was infinite or NaN may have become another: if so, the true one, which may itself be too large.
+        noise = rewritten.noise()
+        own = (found == rewritten.value) | (np.abs(found - rewritten.value) <= noise)
+        near = own & (np.abs(found - true) <= noise)
+        exact = found == true.astype(found.dtype)
+        mended = ~np.isfinite(wanted) & np.isfinite(true) & (exact | (np.isfinite(found) & near))
+        if rewritten.overflows:  # one overflow is mended, another is not: that is no longer anything's true value
+            mended |= ~np.isfinite(wanted) & np.isfinite(true) & (own | (np.isnan(found) & np.isnan(rewritten.value)))
         kinds = [np.isnan(found) & np.isnan(other) | (found == other) for other in moved]
         unsettled = (
             ~settled & (np.any(kinds, axis=0) | ~_agreed(wanted, moved)) if kinds else np.zeros(found.shape, bool)
@@ -168,11 +192,13 @@ def _spread(value: Array, moved: Sequence[Array]) -> Array:
     return np.asarray(WIDER * farthest)
 
 
-def _noise(value: Array, moved: Sequence[Array], true: Array) -> Array:
-    """The spread of those moved evaluations that are finite; none where they are about something else."""
-    with np.errstate(all="ignore"):
-        spread = _spread(value, [np.where(np.isfinite(other), other, value) for other in moved])
-        return np.where(np.abs(value - true) <= spread, spread, 0)
+def _above(nodes: Set[Node], graph: Graph) -> set[Node]:
+    """These nodes and all that are computed from them."""
+    found = set(nodes)
+    for node in graph.nodes:
+        if any(source in found for source in node.inputs):
+            found.add(node)
+    return found
 
 
 def _first(found: Array, wanted: Array, wrong: Array, limit: Any) -> str | None:
@@ -200,7 +226,8 @@ def _moved(graph: Graph, arrays: Sequence[Array], by: float, seed: int) -> list[
         signs = np.where(rng.random(value.shape) < 0.5, -1, 1).astype(value.dtype)
         tiny = np.finfo(value.dtype).smallest_subnormal * np.rint(by * rng.uniform(-1, 1, value.shape))
         small = np.where(value == 0, signs * value, value + tiny)  # where zero comes from, its sign may differ
-        return np.asarray(np.where(np.isfinite(value), small + value * step, value), value.dtype)
+        special = np.where(np.isnan(value), np.copysign(value, signs), value)
+        return np.asarray(np.where(np.isfinite(value), small + value * step, special), value.dtype)
 
     return _evaluated(graph, arrays, moved)
 
@@ -210,23 +237,25 @@ def _widened(node: Node, value: Array) -> Array:
     return value if wide is None else value.astype(wide)
 
 
-def _decided_as_in(graph: Graph, arrays: Sequence[Array]) -> Any:
-    """Wide numbers, but comparisons, indices and other integers as in the graph's own arithmetic.
-
-    Where that overflows in two places, a law may mend one of them, and the other still decides.
-    """
+def _overflowing(graph: Graph, arrays: Sequence[Array]) -> set[Node]:
+    """Nodes with an element that is a number in higher precision, and none in the graph's own."""
     narrow: dict[Node, Array] = {}
+    found: set[Node] = set()
 
     def recorded(node: Node, value: Array) -> Array:
         narrow[node] = value
         return value
 
-    def decided(node: Node, value: Array) -> Array:
-        whole = value.dtype.kind in "biu" and len(node.types) == 1
-        return narrow.get(node, value) if whole else _widened(node, value)
+    def compared(node: Node, value: Array) -> Array:
+        wide = _widened(node, value)
+        own = narrow.get(node)
+        if own is not None and own.shape == wide.shape and own.dtype.kind in "fc":
+            found.update([node] if (np.isfinite(wide) & ~np.isfinite(own)).any() else [])
+        return wide
 
     _evaluated(graph, arrays, recorded)
-    return decided
+    _evaluated(graph, arrays, compared)
+    return found
 
 
 def _evaluated(graph: Graph, arrays: Sequence[Array], changed: Any) -> list[Array] | None:

@@ -73,6 +73,13 @@ def test_log_of_one_minus_exp_of_what_is_repeated(shape: tuple[int, ...]) -> Non
     assert kernel_difference(kernel, [np.full(shape, -1e-20)]) is None
 
 
+@pytest.mark.parametrize("number", [-0.5, -1e-20, -40.0, 0.25])
+def test_log_of_one_minus_exp_of_a_number(number: float) -> None:
+    x = tg.placeholder((3,), "float64", name="x")
+    kernel = tg.compile(x, tg.log(1 - tg.exp(number * x**0)))
+    assert kernel_difference(kernel, [np.ones(3)]) is None
+
+
 CENTRES = {
     "largest": (lambda x: tg.max(x, axis=1, keepdims=True), False),
     "largest, finite": (lambda x: tg.minimum(tg.max(x, axis=1, keepdims=True), 1e300), False),

@@ -68,6 +68,27 @@ def test_an_overflow_that_decides_goes_on_deciding() -> None:
         assert why == f"result 0 at (0,): {wrong} is not -inf, nor within what rounding can do: 0"
 
 
+def test_one_overflow_that_is_mended_beside_one_that_is_not() -> None:
+    """x / sqrt(x * x) is 1 on real numbers, no number where both are infinite, and 0 where only x * x is."""
+    before, after = (graph(x / tg.sqrt(x * x) + Y) for x in (X * 2 / 2, X))
+    arrays = [np.float32([3e38]), np.float32([0])]
+    assert differs_by_laws(before, after, ROUNDED, arrays) is None
+    assert differs_by_laws(before, after, ROUNDED, arrays, [np.float32([1])]) is None
+    for wrong in (np.inf, 2.0):
+        why = differs_by_laws(before, after, ROUNDED, arrays, [np.float32([wrong])])
+        assert why == f"result 0 at (0,): {wrong} is not nan, nor within what rounding can do: 0"
+
+
+def test_the_sign_of_a_nan_is_open_that_of_zero_is_not() -> None:
+    exact = [law for law in LAWS if law.name == "neg_mul_neg"]
+    before, after = (graph(tg.signbit(x * x)) for x in (-X, X))
+    nan, zero = ([np.float32([number]), np.float32([0])] for number in (-np.nan, -0.0))
+    for sign in (True, False):
+        assert differs_by_laws(before, after, exact, nan, [np.array([sign])]) is None
+    assert differs_by_laws(before, after, exact, zero) is None
+    assert differs_by_laws(before, after, exact, zero, [np.array([True])]) == "result 0 at (0,): True is not False"
+
+
 @pytest.mark.parametrize("op", SAMPLES)
 def test_every_operation_has_a_value_in_higher_precision(op: type[Op]) -> None:
     for sample in SAMPLES[op]:

@@ -77,8 +77,12 @@ def log_one_minus_exp(node: Node) -> Tensor | None:
     if not (isinstance(negated.op, e.Negative) and isinstance(negated.inputs[0].op, t.Expm1)):
         return None
     (exponent,) = negated.inputs[0].inputs
-    if exponent.type.dtype.kind != "f" or isinstance(unrepeated(exponent).op, e.Maximum):
+    plain = unrepeated(exponent)
+    number = constant_of(plain)
+    if exponent.type.dtype.kind != "f" or isinstance(plain.op, e.Maximum):
         return None  # such as the one made here
+    if number is not None and number >= plain.type.dtype.type(-math.log(2)):
+        return None  # such as that one of a number
     x = Tensor(exponent)
     return where(x > -math.log(2), log(-expm1(maximum(x, -math.log(2)))), log1p(-exp(x)))
 
