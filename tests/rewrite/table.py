@@ -21,7 +21,8 @@ Written by `python -m tests.rewrite.table`.
 
 One test holds every law to its tier, at ordinary and at hostile values (zeros of both signs, infinities, NaN,
 denormals, the largest numbers), for every dtype and for operands of several, with broadcasting and symbolic sizes.
-"The true value" is that of the formula on real numbers, by mpmath. Units are units in the last place of the result; *of 1* means: or of 1.0,
+"The true value" is that of the formula on real numbers, by mpmath.
+Units are units in the last place of the result; *of 1* means: or of 1.0,
 where the result is smaller; *per term* means: of the sum of the magnitudes of all terms, once for each term, which is
 the measure for sums, since their terms may cancel. *Stable* and *rounded* laws may change the sign of a zero.
 
