@@ -204,7 +204,7 @@ def test_sums_of_products_join_the_loop_of_their_operands() -> None:
     (block,) = kernel.program.blocks
     assert "vecdot" in [node.op.name for node in block.nodes]
     array = np.random.default_rng(0).normal(size=(3001, 512)).astype("f4")
-    assert_computed(kernel, kernel(array), [array])
+    assert_computed(kernel, [kernel(array)], [array])
 
 
 RESHAPED = {

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,15 @@ def interrupts_at(number: int) -> Any:
     return check
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C interrupts, also in a process that was started to ignore it, such as a shell's job in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_tells_what_was_found_until_then(monkeypatch, capsys) -> None:
     monkeypatch.setattr(FUZZ, "check_stages", interrupts_at(5))
     with pytest.raises(Interrupted) as caught:
@@ -273,6 +282,7 @@ def test_ctrl_c_tells_what_was_found_until_then(monkeypatch, capsys) -> None:
     assert out.splitlines()[-1] == "nothing found"
 
 
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_while_a_finding_is_made_smaller_keeps_it(monkeypatch, tmp_path: Path) -> None:
     def interrupted(*args: Any, **options: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
