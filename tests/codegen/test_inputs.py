@@ -44,3 +44,18 @@ def test_a_kernel_without_inputs_has_nothing_to_look_at() -> None:
     kernel = tg.compile([], p * 2)
     assert inputs(kernel.graph).checker()() == ()
     assert kernel().tolist() == [2.0, 2.0]
+
+
+class Sequence:
+    """Numbers that NumPy can read, of a dtype that they do not name."""
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.array([0.1, 0.2], dtype)
+
+
+def test_only_what_has_no_dtype_may_be_rounded() -> None:
+    kernel = tg.compile(x := tg.placeholder((2,), "float32", name="x"), x * 2, name="twice")
+    assert kernel([0.1, 0.2]).dtype == np.float32  # Python's numbers
+    for value in (np.array([0.1, 0.2]), Sequence()):
+        with pytest.raises(tg.errors.InputError, match="twice: input 'x' is float32"):
+            kernel(value)

@@ -53,6 +53,17 @@ def test_others_keep_their_names() -> None:
     assert isinstance(graph.outputs[0].op, Op)
 
 
+def test_derivatives_stay_known_as_such() -> None:
+    x = tg.placeholder(("np",), "float64", name="x")
+    graph = tg.Graph([x.node], [tg.gradients(tg.sum(tg.tanh(x)), x).node])
+    new = with_free_names(graph, RESERVED)
+    assert [node.primal and node.primal.op.name for node in new.nodes] == [
+        node.primal and node.primal.op.name for node in graph.nodes
+    ]
+    assert {node.primal.op.name for node in new.nodes if node.primal} >= {"tanh"}
+    assert {node.primal for node in new.nodes if node.primal}.isdisjoint(graph.nodes)
+
+
 def test_quotients_are_renamed() -> None:
     a, b = Dim.symbol("a"), Dim.symbol("b")
     assert str(rename_dim((a + 1) // 2 * b + 3 * a, {"a": "z"})) == "((z + 1)//2)*b + 3*z"

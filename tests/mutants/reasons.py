@@ -62,6 +62,9 @@ NEGATED = "Numbers that are only compared with each other are all of the other s
 FILTER = "It lets more through than need be: what follows looks at all of it."
 ORDER = "They are gone through in another order, and each becomes the same."
 SAVED = "No order can save as much as is asked for, then: it only spares the search."
+ROW = "A row that is not too long is shorter than that by itself."
+CASTS = "It changes how many numbers are cast at a time: the time, and not the numbers."
+TENTH = "An estimate that is held to a tenth of what is measured is off by less."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -76,7 +79,10 @@ REASONS: Mapping[str, str] = {
     r"laws/scatter\.py: _added_in_row: expand_dims\(.*": EXAMPLE,
     r"codegen/loops\.py: block_function: Buffer\(.*, -1\) -> .*": UNPLACED,
     r"codegen/sizes\.py: read_sizes: not s\.copied and s\.block is None -> \(not s\.copied or .*": LINE,
-    r"schedule/order\.py: _deep_first: held \+= work\.takes\[j\] -> .*": RANK,
+    r"schedule/order\.py: _deep_first: (held \+= work\.takes\[j\]|max\(needs\[i\], held .*) -> .*": RANK,
+    r"laws/products\.py: _many_rows: kind\.ndim > 1 -> \(kind\.ndim >= 1\)": ROW,
+    r"codegen/team\.py: serve: np\.setbufsize\(CASTING\) -> pass": CASTS,
+    r"schedule/footprint\.py: Footprint\.workspace: .*ALIGNMENT.*": TENTH,
     r"passes/simplify\.py: _Work\.done: waiting\.pop\(\) -> .*:2": NEXT,
     r"codegen/emit\.py: _unpacked: len\(line\) <= 120 -> .*": LINES,
     r"autodiff/rules\.py: RULES\[ix\.Index(Set|Add)\]: i < 2 -> \(i (< 3|<= 2)\)": INDICES,

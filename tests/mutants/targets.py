@@ -107,7 +107,8 @@ EMITTED = (
 SIMPLIFY = "tests/passes/test_simplify.py -k 'not chains and not time'"  # those take most of a minute
 LAWS = (
     "tests/passes/test_moves.py", "tests/passes/test_scatters.py", "tests/passes/test_programs.py", SIMPLIFY,
-    "tests/passes/test_stability.py", "tests/rewrite/test_laws.py -k 'applies or says'",
+    "tests/passes/test_stability.py", "tests/passes/test_signs.py", "tests/passes/test_sums.py",
+    "tests/rewrite/test_laws.py -k 'applies or says'",
 )  # fmt: skip
 PASSES = (
     SIMPLIFY, "tests/compiler/test_check.py", "tests/passes/test_fold.py", *LAWS,
@@ -161,7 +162,7 @@ TARGETS = (
     Target("compiler", "schedule/places.py", tests=BLOCKS),
     Target("compiler", "schedule/memory.py", tests=BLOCKS),
     Target("compiler", "schedule/blocks.py", tests=BLOCKS),
-    Target("compiler", "schedule/lanes.py", tests=BLOCKS),
+    Target("compiler", "schedule/lanes.py", tests=("tests/schedule/test_lanes.py", *BLOCKS)),
     Target("compiler", "schedule/cuts.py", tests=BLOCKS),
     Target("compiler", "schedule/sides.py", tests=("tests/schedule/test_sides.py", *BLOCKS)),
     Target("compiler", "schedule/order.py", tests=BLOCKS),
@@ -178,7 +179,11 @@ TARGETS = (
     Target("compiler", "codegen/sizes.py", tests=EMITTED),
     Target("compiler", "codegen/state.py", tests=(*EMITTED, "tests/optim")),
     Target("compiler", "codegen/runtime.py", tests=EMITTED),
-    Target("compiler", "codegen/inputs.py", tests=("tests/compiler/test_bad_input.py", *EMITTED)),
+    Target(
+        "compiler",
+        "codegen/inputs.py",
+        tests=("tests/codegen/test_inputs.py", "tests/compiler/test_bad_input.py", *EMITTED),
+    ),
     Target("compiler", "codegen/kernel.py", tests=EMITTED),
     Target("compiler", "codegen/team.py", tests=("tests/codegen/test_team.py", *BLOCKS)),
     Target("compiler", "codegen/tidy.py", tests=EMITTED),
