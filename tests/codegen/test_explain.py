@@ -121,8 +121,11 @@ def test_sizes_that_are_wrong() -> None:
 
 
 def test_a_profile_is_shown_beside_the_prediction() -> None:
-    kernel, _ = training_step()
+    kernel, parameters = training_step()
+    before = [p.numpy().copy() for p in parameters]
     profile = kernel.profile(X, Y, repeat=7)
+    for p, value in zip(parameters, before, strict=True):
+        np.testing.assert_array_equal(p.numpy(), value)  # its steps are those of copies
     assert profile.calls == 7
     assert dict(profile.sizes) == {"batch": 5}
     assert len(profile.statements) == len(kernel.program.statements)

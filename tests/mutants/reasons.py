@@ -65,6 +65,8 @@ SAVED = "No order can save as much as is asked for, then: it only spares the sea
 ROW = "A row that is not too long is shorter than that by itself."
 CASTS = "It changes how many numbers are cast at a time: the time, and not the numbers."
 TENTH = "An estimate that is held to a tenth of what is measured is off by less."
+ASKING = "It waits by asking again and again."
+TWICE = "It is copied again where it is used: here, while no other call is halfway through a step."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -81,6 +83,10 @@ REASONS: Mapping[str, str] = {
     r"codegen/sizes\.py: read_sizes: not s\.copied and s\.block is None -> \(not s\.copied or .*": LINE,
     r"schedule/order\.py: _deep_first: (held \+= work\.takes\[j\]|max\(needs\[i\], held .*) -> .*": RANK,
     r"laws/products\.py: _many_rows: kind\.ndim > 1 -> \(kind\.ndim >= 1\)": ROW,
+    r"codegen/team\.py: together: news\.acquire\(\) -> pass": ASKING,
+    r"codegen/workspace\.py: _update: update\.size <= update\.block -> .* < .*": BORDER,
+    r"laws/products\.py: sum_of_products_in_rows: vecdot\(x, y\) -> .*": SYMMETRIC,
+    r"codegen/kernel\.py: Kernel\.profile: array\.copy\(\) if .*": TWICE,
     r"codegen/team\.py: serve: np\.setbufsize\(CASTING\) -> pass": CASTS,
     r"schedule/footprint\.py: Footprint\.workspace: .*ALIGNMENT.*": TENTH,
     r"passes/simplify\.py: _Work\.done: waiting\.pop\(\) -> .*:2": NEXT,

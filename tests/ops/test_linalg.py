@@ -15,6 +15,8 @@ from tensorgraph.array.leaves import placeholder
 from tensorgraph.array.tensor import asarray
 from tensorgraph.errors import AxisError, ShapeError, TensorGraphError
 from tensorgraph.interpret import evaluate
+from tensorgraph.ir.types import TensorType
+from tensorgraph.ops.linalg import Vecdot
 
 rng = np.random.default_rng(3)
 
@@ -195,3 +197,17 @@ def test_errors(case: str, kind: type[TensorGraphError], message: str) -> None:
     text, _, place = str(caught.value).rpartition(" (")
     assert text == message
     assert place.startswith("test_linalg.py:")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "function"),
+    [
+        (("float64[n]", "float64[n]"), "dot"),
+        (("float32[n]", "float64[n]"), "vecdot"),  # np.dot would not write a product of two dtypes into memory
+        (("complex128[n]", "complex128[n]"), "vecdot"),  # of a conjugate
+        (("float64[m, n]", "float64[n]"), "vecdot"),
+    ],
+)
+def test_a_product_of_vectors_is_spelled_as_the_quickest_call(kinds: tuple[str, str], function: str) -> None:
+    types = [TensorType.parse(kind) for kind in kinds]
+    assert Vecdot().statements(types, [None, None]) == (f"np.{function}({{0}}, {{1}}, {{out}})",)

@@ -237,3 +237,24 @@ def test_a_reshape_inside_is_of_the_rows_of_a_block(name: str) -> None:
     sizes = {"n": 6, "2*m": 4}
     array = np.random.default_rng(0).normal(size=[sizes.get(str(n), n) for n in shape])
     assert_computed(kernel, kernel(array), [array])
+
+
+def test_what_is_alive_at_a_time_decides_how_many_rows_fit() -> None:
+    x = tg.placeholder(("n",), "float64", name="x")
+    powers = [tg.exp(x * float(i)) for i in range(2, 8)]
+    total, quotient = powers[0], powers[-1]
+    for power in powers[1:]:
+        total = total + power
+    for power in reversed(powers[:-1]):
+        quotient = quotient / power
+    (block,) = tg.compile([x], tg.sin(total) * quotient, machine=tg.Machine.reference).program.blocks
+    assert block.cut.row == 8 * (6 + 1 + 1 + module.STREAMS)  # the powers, their sum, and what replaces it
+
+
+def test_rows_of_a_composed_length() -> None:
+    x = tg.placeholder((2 * tg.Dim.symbol("n") + 1, 64), "float64", name="x")
+    (block,) = tg.compile([x], chain(x), machine=tg.Machine.reference).program.blocks
+    known: dict[str, int] = {"n": 5000, "THREADS": block.cut.cores}
+    for name, text in block.cut.texts().items():
+        known[name] = eval(text, dict(known))
+    assert block.cut.numbers({"n": 5000}).items() <= known.items()

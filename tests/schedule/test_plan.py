@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import replace
 
 import numpy as np
@@ -175,3 +176,34 @@ def test_a_warm_call_allocates_only_its_results() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16 * 1024
+
+
+def test_rows_of_a_transposition_do_not_lie_one_after_the_other() -> None:
+    """NumPy copies them to reshape them: that is done in every call, and not once on the memory."""
+    x = tg.placeholder((3, 4), "float64", name="x")
+    rows = tg.reshape(tg.exp(x).T[1:], (9,))
+    kernel = tg.compile([x], [tg.sin(rows), tg.cos(rows)])
+    for array in (np.zeros((3, 4)), np.arange(12.0).reshape(3, 4)):
+        expected = np.exp(array).T[1:].reshape(9)
+        np.testing.assert_array_equal(kernel(array), [np.sin(expected), np.cos(expected)])
+
+
+def test_a_size_that_only_one_statement_names() -> None:
+    x, y = tg.placeholder(("k",), "float64", name="x"), tg.placeholder(("n",), "float64", name="y")
+    kernel = tg.compile([x, y], tg.exp(x).at[: y.shape[0]].set(7.0) * 2)
+    np.testing.assert_array_equal(kernel(np.zeros(3), np.zeros(2)), [14.0, 14.0, 2.0])
+
+
+def test_a_custom_function_beside_others_is_called_in_the_context_of_the_caller() -> None:
+    asked: ContextVar[str] = ContextVar("asked", default="nothing")
+
+    def told(x: np.ndarray) -> np.ndarray:
+        heard.append(asked.get())
+        return x.copy()
+
+    heard: list[str] = []
+    x = tg.placeholder((3,), "float64", name="x")
+    kernel = tg.compile([x], tg.exp(tg.custom_op(told)(x)) + 1)
+    asked.set("the caller")
+    kernel(np.zeros(3))
+    assert heard[-1] == "the caller"
