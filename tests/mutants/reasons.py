@@ -67,6 +67,7 @@ CASTS = "It changes how many numbers are cast at a time: the time, and not the n
 TENTH = "An estimate that is held to a tenth of what is measured is off by less."
 ASKING = "It waits by asking again and again."
 TWICE = "It is copied again where it is used: here, while no other call is halfway through a step."
+RAISED = "It is raised to the size of what is put there."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -88,6 +89,8 @@ REASONS: Mapping[str, str] = {
     r"laws/products\.py: sum_of_products_in_rows: vecdot\(x, y\) -> .*": SYMMETRIC,
     r"codegen/kernel\.py: Kernel\.profile: array\.copy\(\) if .*": TWICE,
     r"codegen/team\.py: serve: np\.setbufsize\(CASTING\) -> pass": CASTS,
+    r"schedule/memory\.py: Pool\._slot: self\._largest\.append\(0\) -> .*": RAISED,
+    r"schedule/footprint\.py: nbytes: max\(.*, 0\) -> \(max\(.*, 1\)\)": TENTH,
     r"schedule/footprint\.py: Footprint\.workspace: .*ALIGNMENT.*": TENTH,
     r"passes/simplify\.py: _Work\.done: waiting\.pop\(\) -> .*:2": NEXT,
     r"codegen/emit\.py: _unpacked: len\(line\) <= 120 -> .*": LINES,

@@ -190,8 +190,10 @@ def test_rows_of_a_transposition_do_not_lie_one_after_the_other() -> None:
 
 def test_a_size_that_only_one_statement_names() -> None:
     x, y = tg.placeholder(("k",), "float64", name="x"), tg.placeholder(("n",), "float64", name="y")
-    kernel = tg.compile([x, y], tg.exp(x).at[: y.shape[0]].set(7.0) * 2)
-    np.testing.assert_array_equal(kernel(np.zeros(3), np.zeros(2)), [14.0, 14.0, 2.0])
+    written = tg.exp(x).at[: y.shape[0]].set(7.0)
+    for result, expected in ((written, [7.0, 7.0, 1.0]), (written * 2, [14.0, 14.0, 2.0])):
+        kernel = tg.compile([x, y], result)  # in memory of its own, and in the workspace
+        np.testing.assert_array_equal(kernel(np.zeros(3), np.zeros(2)), expected)
 
 
 def test_a_custom_function_beside_others_is_called_in_the_context_of_the_caller() -> None:
