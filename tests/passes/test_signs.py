@@ -102,12 +102,32 @@ def test_a_gradient_of_a_root_of_squares() -> None:
         lambda x, n: tg.sin(-(x * n)),
         lambda x, n: x - (-(x * n)),
         lambda x, n: -tg.sum(x * n, axis=1),
+        lambda x, n: tg.vecdot(-x, n),
     ],
 )
 def test_integers_take_no_sign(f: Callable[..., tg.Tensor], dtype: str) -> None:
     """-n may not fit the dtype of n, and of bools there is none."""
     x, n = tg.placeholder((2, 3), "float64", name="x"), tg.placeholder((3,), dtype, name="n")
     arrays = [np.array([[1.0, -2.0, 3.0], [0.5, 0.25, 4.0]]), np.array([1, -128, 1]).astype(dtype)]
+    graph = tg.Graph([x.node, n.node], [f(x, n).node])
+    made = simplify(graph)
+    assert differs_by_laws(graph, made.graph, list(made.laws), arrays) is None
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: tg.vecdot(x, -n),
+        lambda x, n: tg.vecdot(-x, -n),
+        lambda x, n: -n - tg.asarray(np.float64(3.0)),
+        lambda x, n: (-n) * 0.5 * x,
+        lambda x, n: x / (-n) + (-n) / x,
+    ],
+)
+def test_negated_integers_wrap_around_as_they_do(f: Callable[..., tg.Tensor], dtype: str) -> None:
+    x, n = tg.placeholder((2, 3), "float64", name="x"), tg.placeholder((3,), dtype, name="n")
+    arrays = [np.array([[1.0, -2.0, 3.0], [0.5, 0.25, 4.0]]), np.array([1, -128, 3]).astype(dtype)]
     graph = tg.Graph([x.node, n.node], [f(x, n).node])
     made = simplify(graph)
     assert differs_by_laws(graph, made.graph, list(made.laws), arrays) is None

@@ -179,10 +179,12 @@ def dot_of_neg(node: Node) -> Tensor | None:
     """vecdot(-x, y) = -vecdot(x, y), and so the other (the sign of zero may differ)"""
     if node.type.dtype.kind != "f":
         return None
-    x, y = (source.inputs[0] if isinstance(source.op, e.Negative) else source for source in node.inputs)
-    both = all(isinstance(source.op, e.Negative) for source in node.inputs)
+    negated = [isinstance(x.op, e.Negative) and x.type.dtype.kind == "f" for x in node.inputs]
+    if not any(negated):
+        return None
+    x, y = (source.inputs[0] if taken else source for source, taken in zip(node.inputs, negated, strict=True))
     found = vecdot(Tensor(x), Tensor(y))
-    return found if both else -found
+    return found if all(negated) else -found
 
 
 # ---- where they sink
@@ -193,7 +195,7 @@ def neg_minus_constant(node: Node) -> Tensor | None:
     """(-x) - c = (-c) - x"""
     x, c = node.inputs
     number = constant_of(c)
-    if number is None or number.dtype.kind != "f" or not isinstance(x.op, e.Negative):
+    if number is None or number.dtype.kind != "f" or not isinstance(x.op, e.Negative) or x.type.dtype.kind != "f":
         return None
     return asarray(-number) - Tensor(x.inputs[0])
 
