@@ -59,3 +59,11 @@ def test_only_what_has_no_dtype_may_be_rounded() -> None:
     for value in (np.array([0.1, 0.2]), Sequence()):
         with pytest.raises(tg.errors.InputError, match="twice: input 'x' is float32"):
             kernel(value)
+
+
+def test_numbers_of_python_fit_up_to_the_last() -> None:
+    kernel = tg.compile(x := tg.placeholder((2,), "int8", name="x"), x * 1, name="same")
+    assert kernel([-128, 127]).tolist() == [-128, 127]
+    for value in ([-129, 0], [0, 128]):
+        with pytest.raises(tg.errors.InputError, match="same: input 'x' is int8"):
+            kernel(value)

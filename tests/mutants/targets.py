@@ -186,7 +186,7 @@ TARGETS = (
     ),
     Target("compiler", "codegen/kernel.py", tests=EMITTED),
     Target("compiler", "codegen/team.py", tests=("tests/codegen/test_team.py", *BLOCKS)),
-    Target("compiler", "codegen/tidy.py", tests=EMITTED),
+    Target("compiler", "codegen/tidy.py", tests=("tests/codegen/test_linted.py", *EMITTED)),
 )
 
 
