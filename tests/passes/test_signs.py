@@ -99,6 +99,8 @@ def test_a_gradient_of_a_root_of_squares() -> None:
     [
         lambda x, n: -(x * n),
         lambda x, n: -(x / n),
+        lambda x, n: -(n * x),
+        lambda x, n: -(n / x),
         lambda x, n: tg.sin(-(x * n)),
         lambda x, n: x - (-(x * n)),
         lambda x, n: -tg.sum(x * n, axis=1),
