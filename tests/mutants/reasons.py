@@ -69,6 +69,7 @@ ASKING = "It waits by asking again and again."
 TWICE = "It is copied again where it is used: here, while no other call is halfway through a step."
 RAISED = "It is raised to the size of what is put there."
 SCALAR = "What has no axes is no operand of a product of vectors."
+ALONE = "One alone is united with nothing."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -90,7 +91,8 @@ REASONS: Mapping[str, str] = {
     r"laws/products\.py: sum_of_products_in_rows: vecdot\(x, y\) -> .*": SYMMETRIC,
     r"codegen/kernel\.py: Kernel\.profile: array\.copy\(\) if .*": TWICE,
     r"codegen/team\.py: serve: np\.setbufsize\(CASTING\) -> pass": CASTS,
-    r"laws/products\.py: _same_rows: a\.ndim > 0 -> .*": SCALAR,
+    r"autodiff/engine\.py: pull_back: len\(given\) > 1 -> \(len\(given\) >= 1\)": ALONE,
+    r"laws/products\.py: _same_rows: (a\.ndim > 0 -> .*|a -> \(b\))": SCALAR,
     r"schedule/updates\.py: _ordered: stack\.pop\(\) -> .*:2": NEXT,
     r"schedule/memory\.py: Pool\._slot: self\._largest\.append\(0\) -> .*": RAISED,
     r"schedule/footprint\.py: nbytes: max\(.*, 0\) -> \(max\(.*, 1\)\)": TENTH,

@@ -211,3 +211,9 @@ def test_errors(case: str, kind: type[TensorGraphError], message: str) -> None:
 def test_a_product_of_vectors_is_spelled_as_the_quickest_call(kinds: tuple[str, str], function: str) -> None:
     types = [TensorType.parse(kind) for kind in kinds]
     assert Vecdot().statements(types, [None, None]) == (f"np.{function}({{0}}, {{1}}, {{out}})",)
+
+
+@pytest.mark.parametrize("kinds", [("float64[]", "float64[3]"), ("float64[3]", "float64[]")])
+def test_a_number_is_no_operand_of_a_product_of_vectors(kinds: tuple[str, str]) -> None:
+    with pytest.raises(ShapeError, match=r"^need at least one axis each"):
+        Vecdot().infer(*map(TensorType.parse, kinds))

@@ -154,6 +154,7 @@ def broadcast_broadcast(node: Node) -> Tensor | None:
         Sample(lambda x, y: x * broadcast_to(y, x.shape), ("m n", "n")),
         Sample(lambda x, y: broadcast_to(y, x.shape) - x, ("m n", "")),
         Sample(lambda x, y: x / expand_dims(y, 0), ("m n", "n")),
+        Sample(lambda x, y: x / expand_dims(y, 0), ("m n", "m n")),
         Sample(lambda x, y: apply(e.Maximum(), broadcast_to(x, (2, *x.shape)), y), ("m n", "")),
         Sample(lambda x: -broadcast_to(x, (2, *x.shape)), ("m n",)),
         Sample(lambda x: x * asarray(np.full((1, 1), 3, x.dtype)), ("m n",)),
