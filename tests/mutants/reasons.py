@@ -70,6 +70,8 @@ TWICE = "It is copied again where it is used: here, while no other call is halfw
 RAISED = "It is raised to the size of what is put there."
 SCALAR = "What has no axes is no operand of a product of vectors."
 ALONE = "One alone is united with nothing."
+ROLE = "What lies side by side has one role: all of it is trained, or nothing is."
+LETTERS = "The parts of a text are joined, whether they are words or letters."
 # Patterns of `Mutant.key`, which names source, scope and edit, and the reason.
 REASONS: Mapping[str, str] = {
     r"numerics/(conv|pool)\.py: (conv|pool)_blocks: .*1 << (21|16).* -> (?!\(min).*": BLOCKS,
@@ -92,6 +94,8 @@ REASONS: Mapping[str, str] = {
     r"codegen/kernel\.py: Kernel\.profile: array\.copy\(\) if .*": TWICE,
     r"codegen/team\.py: serve: np\.setbufsize\(CASTING\) -> pass": CASTS,
     r"autodiff/engine\.py: pull_back: len\(given\) > 1 -> \(len\(given\) >= 1\)": ALONE,
+    r"schedule/updates\.py: _wish: all\(\(isinstance\(op, Variable\) .*": ROLE,
+    r"codegen/statements\.py: Speller\._filled: parts\.append\((.*)\) -> \(parts\.extend\(\1\)\)": LETTERS,
     r"laws/products\.py: _same_rows: (a\.ndim > 0 -> .*|a -> \(b\))": SCALAR,
     r"schedule/updates\.py: _ordered: stack\.pop\(\) -> .*:2": NEXT,
     r"schedule/memory\.py: Pool\._slot: self\._largest\.append\(0\) -> .*": RAISED,

@@ -55,6 +55,7 @@ def names(*outputs: tg.Tensor, inputs: list[tg.Tensor]) -> list[str]:
         (lambda x, y, s: (x * y + x * y) * 0.25, ["multiply", "multiply"]),
         (lambda x, y, s: ((x * 0.5) * y) * 2, ["multiply"]),
         (lambda x, y, s: ((x * 3.0) * y) * 2, ["multiply", "multiply", "multiply"]),  # 6 x may overflow
+        (lambda x, y, s: ((x * 0.75) * y) * 2, ["multiply", "multiply", "multiply"]),  # and so may 1.5 x
         (lambda x, y, s: ((x / y) * 0.5) * 2, ["divide"]),
         (lambda x, y, s: (3 / x) * 0.5, ["divide"]),
         (lambda x, y, s: (x * (0.5 / y)) * 2, ["divide"]),
