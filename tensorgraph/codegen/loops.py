@@ -35,7 +35,7 @@ def block_function(
     program: Program, block: Block, statements: Sequence[Statement], speller: Speller, probed: Probed
 ) -> tuple[list[str], list[int]]:
     """The lines of the function of a block, and at which of them each statement begins."""
-    parameters = [name for name, _, _ in _operands(program, block, statements)]
+    parameters = [name for name, _, _ in _operands(program, block, statements, speller)]
     lines = broken(f"def {block.name}({', '.join(parameters)}):")
     lines.append('    """Some rows."""')
     starts = []
@@ -52,7 +52,7 @@ def block_function(
 
 def loop_lines(program: Program, block: Block, statements: Sequence[Statement], speller: Speller) -> list[str]:
     """The lines of ``compute`` that run a block."""
-    operands = _operands(program, block, statements)
+    operands = _operands(program, block, statements, speller)
     operations = dict.fromkeys(operation(s.node).name for s in statements)
     names = ", ".join(list(operations)[:6]) + (" and others" if len(operations) > 6 else "")
     lines = [f"    # a block of rows at a time stays in the cache: {names}"]
@@ -90,7 +90,9 @@ def loop_lines(program: Program, block: Block, statements: Sequence[Statement], 
     return [*lines, *(broken(f"    del {', '.join(freed)}") if freed else [])]
 
 
-def _operands(program: Program, block: Block, statements: Sequence[Statement]) -> list[tuple[str, str, str]]:
+def _operands(
+    program: Program, block: Block, statements: Sequence[Statement], speller: Speller
+) -> list[tuple[str, str, str]]:
     """What the function takes: its name inside, what is given for it, and which part of that (see `GIVEN`)."""
     found: dict[str, tuple[str, str]] = {}
     members = set(block.nodes)
@@ -111,5 +113,5 @@ def _operands(program: Program, block: Block, statements: Sequence[Statement]) -
             place = program.places.get(node)
             how = "lane" if isinstance(node.op, InLanes) else "rows"
             found.setdefault(program.names[node], (place.name if place else program.names[node], how))
-    sizes = [(symbol, symbol, "whole") for symbol in block_sizes(program, statements)]
+    sizes = [(symbol, symbol, "whole") for symbol in block_sizes(statements, speller.symbols)]
     return [*((name, text, how) for name, (text, how) in found.items()), *sizes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -43,12 +43,12 @@ def read_sizes(program: Program) -> list[str]:
     return _distinct([*plain, *(block.cut.length for block in program.blocks), *fresh, *inner])
 
 
-def block_sizes(program: Program, statements: Sequence[Statement]) -> list[str]:
-    """The symbols that these statements spell in the function of a block, in order."""
-    return _distinct(_inner(statements, set(symbols_of(program.graph))))
+def block_sizes(statements: Sequence[Statement], symbols: Set[str]) -> list[str]:
+    """Those of the graph's symbols that these statements spell in the function of a block, in order."""
+    return _distinct(_inner(statements, symbols))
 
 
-def _inner(statements: Iterable[Statement], symbols: set[str]) -> Iterator[DimLike]:
+def _inner(statements: Iterable[Statement], symbols: Set[str]) -> Iterator[DimLike]:
     """The sizes that statements of blocks spell: of what keeps its rows, those of the other axes."""
     for statement in statements:
         if statement.block is None:
@@ -60,7 +60,7 @@ def _inner(statements: Iterable[Statement], symbols: set[str]) -> Iterator[DimLi
             yield from _named(statement.node, in_memory(statement.node), symbols)
 
 
-def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:
+def _read(statement: Statement, symbols: Set[str]) -> Iterator[DimLike]:
     """The sizes that a statement spells."""
     node = statement.node
     ways = in_memory(node)
@@ -71,7 +71,7 @@ def _read(statement: Statement, symbols: set[str]) -> Iterator[DimLike]:
     yield from _named(node, ways, symbols)
 
 
-def _named(node: Node, ways: Iterable[str], symbols: set[str]) -> Iterator[DimLike]:
+def _named(node: Node, ways: Iterable[str], symbols: Set[str]) -> Iterator[DimLike]:
     """The sizes that these spellings name."""
     attributes = node.op.attributes()
     for text, field, _, _ in (part for way in ways for part in Formatter().parse(way)):

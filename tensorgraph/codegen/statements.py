@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorgraph.codegen.layout import broken, commented, listed
 from tensorgraph.ir.leaves import Constant
-from tensorgraph.ir.names import Namer, is_literal
+from tensorgraph.ir.names import Namer, is_literal, symbols_of
 from tensorgraph.ir.node import Node
 from tensorgraph.ir.op import format_attribute
 from tensorgraph.ir.text import literal, operand_texts, spell
@@ -39,11 +39,14 @@ class Speller:
         Definitions of other views of memory, by name.
     named
         Values that are read by their name, and not only through views of their memory.
+    symbols
+        The symbolic sizes of the graph.
     """
 
     def __init__(self, program: Program, customs: Mapping[Callable[..., Any], str], namer: Namer) -> None:
         self.numbers: dict[str, str] = {}
         self.views: dict[str, str] = {}
+        self.symbols = frozenset(symbols_of(program.graph))
         self._program = program
         self._customs = customs
         self._namer = namer

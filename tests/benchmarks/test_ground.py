@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tensorgraph as tg
+from tensorgraph.testing.ways import WAYS
 from tests.benchmarks.bench_ground import NODE_BUDGET, chain, import_budget, import_times, node_times
 from tests.benchmarks.digits_step import batch, compiled_step, first_weights, hand_written
 from tests.benchmarks.timing import timed
@@ -92,3 +93,20 @@ def test_the_benchmarks_run() -> None:
     command = [sys.executable, "-m", "tests.benchmarks", "--smoke", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert all(figure > 0 for figures in json.loads(result.stdout).values() for figure in figures.values())
+
+
+def test_programs_of_many_loops() -> None:
+    x = tg.placeholder(("n", 64), name="x")
+
+    def made(n: int) -> float:
+        y = x
+        for _ in range(n):
+            y = tg.flip(tg.tanh(tg.exp(y) * 0.5) + x, axis=0)
+        graph = tg.Graph([x.node], [y.node])
+        kernels: list[tg.Kernel] = []
+        seconds = timed(lambda: kernels.append(WAYS["blocks"].compiled(graph)))
+        assert len(kernels[0].program.blocks) == n
+        return seconds
+
+    small, large = min(made(200) for _ in range(2)), min(made(1600) for _ in range(2))
+    assert large < 24 * small  # eight times as much, and room for caches
